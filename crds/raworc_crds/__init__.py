@@ -1,0 +1,1 @@
+"""The contract of Raworc: its custom resources, their names and their conditions."""

@@ -1,0 +1,19 @@
+"""The API group and every label, annotation and finalizer key that Raworc writes."""
+
+GROUP = "raworc.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+CATEGORY = "raworc"
+
+FINALIZER = f"{GROUP}/space-cleanup"
+
+SPACE_LABEL = f"{GROUP}/space"
+SESSION_LABEL = f"{GROUP}/session"
+COMPONENT_LABEL = f"{GROUP}/component"
+# The id under which the API knows a session; the API sets it, see names.session_id.
+SESSION_ID_LABEL = f"{GROUP}/session-id"
+# What the host of a session last told the API; the API sets it, see host_report.HostReport.
+HOST_ANNOTATION = f"{GROUP}/host"
+
+# Audience of the projected token by which a session pod proves itself to the API.
+TOKEN_AUDIENCE = "raworc-api"  # noqa: S105 - the name of an audience, not a token

@@ -1,0 +1,121 @@
+"""The base of every model on the wire, and the value types that several kinds share."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StringConstraints,
+)
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
+
+Schema = dict[str, Any]
+
+DNS_LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+_QUANTITY = "^[0-9]{1,16}([.][0-9]{1,9})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
+
+
+class Wire(BaseModel):
+    """A value that is snake_case in Python, camelCase on the wire, and refuses unknown fields."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True
+    )
+
+
+class Observed(Wire):
+    """A value that is read back, perhaps from a newer operator, and ignores unknown fields."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+def dump(model: Wire) -> dict[str, Any]:
+    """Write a model as it goes over the wire, leaving out what is not set."""
+    return model.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Refuse a string that does not match, in words; a CEL rule says the same in the CRD.
+
+    A bare ``pattern`` would answer with the expression, which tells a person little.
+    Patterns must be free of quotes and backslashes, so that they read the same in CEL.
+    """
+
+    pattern: str
+    message: str
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Check after the type and the length."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> Schema:
+        """Add the rule to what the type's own schema says."""
+        rule = {"rule": f"self.matches('{self.pattern}')", "message": self.message}
+        return {**handler(schema), "x-kubernetes-validations": [rule]}
+
+    def _check(self, value: str) -> str:
+        if not re.fullmatch(self.pattern, value):
+            raise ValueError(self.message)
+        return value
+
+
+def _as_text(value: object) -> object:
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if is_number else value
+
+
+# A Kubernetes quantity, such as '500m', '2' or '1Gi'; a bare integer is accepted as YAML writes it.
+Quantity = Annotated[
+    str,
+    BeforeValidator(_as_text),
+    StringConstraints(pattern=_QUANTITY, max_length=32),
+    WithJsonSchema(
+        {
+            "x-kubernetes-int-or-string": True,
+            "anyOf": [{"type": "integer"}, {"type": "string"}],
+            "pattern": _QUANTITY,
+            "maxLength": 32,
+        }
+    ),
+]
+
+Time = Annotated[
+    str, StringConstraints(max_length=40), Field(json_schema_extra={"format": "date-time"})
+]
+Seconds = Annotated[int, Field(ge=1, le=604_800)]
+Text = Annotated[str, StringConstraints(max_length=1024)]
+StringMap = Annotated[
+    Mapping[
+        Annotated[str, StringConstraints(min_length=1, max_length=63)],
+        Annotated[str, StringConstraints(max_length=1024)],
+    ],
+    Field(max_length=64),
+]
+
+
+class Amounts(Wire):
+    """Amounts of what a node has."""
+
+    cpu: Quantity | None = Field(None, description="Processor time, such as '500m' or '2'.")
+    memory: Quantity | None = Field(None, description="Memory, such as '512Mi'.")
+
+
+class Resources(Wire):
+    """What a session's container asks for, and what it may use at most."""
+
+    requests: Amounts | None = Field(None, description="What the node must have free.")
+    limits: Amounts | None = Field(None, description="What the container may use at most.")
