@@ -1,9 +1,9 @@
 """The Space: a set of agents, their limits, and the namespace in which their sessions run."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from raworc_crds.conditions import Condition
 from raworc_crds.wire import (
@@ -168,6 +168,15 @@ class SpaceSpec(Wire):
     rebuild: Annotated[str, StringConstraints(max_length=128)] | None = Field(
         None, description="Any text; changing it resolves the refs again and builds what is new."
     )
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        # The CRD says the same by the list's map key.
+        names = [agent.name for agent in self.agents]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"`agents`: '{name}' stands twice; names must be unique")
+        return self
 
 
 class BuiltAgent(Observed):
