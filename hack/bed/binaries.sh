@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fills the store with every binary that the bed needs: unpacked from $RAWORC_BED_CACHE where it lies there, else built
-# with Go.
+# Fills the store with every binary that the bed needs, or with those named: unpacked from $RAWORC_BED_CACHE where they
+# lie there, else built with Go.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 source "$here/versions.env"
@@ -9,8 +9,11 @@ given=${RAWORC_BED_CACHE:-$cache}
 mkdir -p "$cache"
 export CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false" GOTOOLCHAIN=local
 
-# have NAME VERSION: true when the cache holds it, after unpacking it from the given cache if that is possible
+wanted=" $* "
+# have NAME VERSION: true when the cache holds it, after unpacking it from the given cache if that is possible; true also
+# for what nobody asked for
 have() {
+  [[ $wanted == "  " || $wanted == *" $1 "* ]] || return 0
   [ -x "$cache/$1-$2" ] && return
   if [ -e "$given/$1-$2.xz" ]; then
     xz -dc "$given/$1-$2.xz" > "$cache/$1-$2.part" && chmod +x "$cache/$1-$2.part" && mv "$cache/$1-$2.part" "$cache/$1-$2"
