@@ -1,0 +1,1 @@
+"""The API server: REST over MySQL, mirrored to the custom resources."""

@@ -1,0 +1,70 @@
+"""Reads and writes accounts, roles and bindings."""
+
+from typing import Any, NamedTuple
+
+from sqlalchemy.dialects.mysql import insert
+from sqlmodel import Session, col, select
+
+from raworc_api.accounts.tables import Account, Role, RoleBinding
+
+
+class GrantedRules(NamedTuple):
+    """The rules of one role, in one space or in all."""
+
+    space: str | None
+    rules: list[dict[str, Any]]
+
+
+class GrantedAccount(NamedTuple):
+    """An account with all that it was granted."""
+
+    account: Account
+    granted: list[GrantedRules]
+
+
+def find_account(db: Session, name: str) -> Account | None:
+    """Find an account by its name."""
+    return db.get(Account, name)
+
+
+def find_granted(db: Session, name: str) -> GrantedAccount | None:
+    """Find an account and what it was granted, in one query."""
+    rows = db.exec(
+        select(Account, RoleBinding.space, Role.rules)
+        .select_from(Account)
+        .join(RoleBinding, col(RoleBinding.principal) == col(Account.name), isouter=True)
+        .join(Role, col(Role.name) == col(RoleBinding.role), isouter=True)
+        .where(Account.name == name)
+    ).all()
+    if not rows:
+        return None
+    granted = [GrantedRules(space, list(rules)) for _, space, rules in rows if rules is not None]
+    return GrantedAccount(rows[0][0], granted)
+
+
+def add_account(db: Session, account: Account) -> bool:
+    """Add an account unless there is one of its name; say whether it was added."""
+    row = insert(Account).values(**account.model_dump())
+    # Two replicas may start at once: the second leaves the first one's row as it is.
+    result = db.connection().execute(row.on_duplicate_key_update(name=row.inserted.name))
+    return result.rowcount == 1
+
+
+def lock_account(db: Session, name: str) -> Account:
+    """Lock an account that is known to be there."""
+    return db.exec(select(Account).where(Account.name == name).with_for_update()).one()
+
+
+def has_binding(db: Session, principal: str, role: str) -> bool:
+    """Say whether a principal has a role in all spaces."""
+    mine = select(RoleBinding.id).where(
+        RoleBinding.principal == principal,
+        RoleBinding.role == role,
+        col(RoleBinding.space).is_(None),
+    )
+    return db.exec(mine.limit(1)).first() is not None
+
+
+def add_binding(db: Session, principal: str, role: str) -> None:
+    """Give a principal a role in all spaces."""
+    db.add(RoleBinding(principal=principal, role=role))

@@ -1,0 +1,1 @@
+"""Agents: the sources that a space is built of."""

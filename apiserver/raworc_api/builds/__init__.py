@@ -1,0 +1,1 @@
+"""Builds: how a space's agents became an image."""

@@ -1,0 +1,43 @@
+"""Is the server alive, can it work, and which one is it."""
+
+from importlib.metadata import version
+
+from fastapi import APIRouter, Depends
+
+from raworc_api.access import public
+from raworc_api.bodies import View
+from raworc_api.problems import UnavailableProblem, documented
+from raworc_api.services import Ready
+
+router = APIRouter(tags=["health"], dependencies=[Depends(public)])
+
+
+class HealthView(View):
+    """A word on how the server is."""
+
+    status: str = "ok"
+
+
+class VersionView(View):
+    """Which version answers."""
+
+    version: str
+
+
+@router.get("/health", operation_id="read_health")
+async def read_health() -> HealthView:
+    """Say that the process lives."""
+    return HealthView()
+
+
+@router.get("/ready", operation_id="read_ready", responses=documented(UnavailableProblem))
+def read_ready(check: Ready) -> HealthView:
+    """Say that the database answers."""
+    check()
+    return HealthView()
+
+
+@router.get("/version", operation_id="read_version")
+async def read_version() -> VersionView:
+    """Say which version this is."""
+    return VersionView(version=version("raworc"))

@@ -1,0 +1,54 @@
+"""Which pod asks, and which session is its own: proved by the pod's projected token."""
+
+from dataclasses import dataclass
+
+from raworc_api.cluster import Cluster, ClusterError, PodIdentity
+from raworc_api.problems import ForbiddenProblem, UnauthenticatedProblem, UnavailableProblem
+from raworc_crds.names import SESSION_ACCOUNT
+
+
+@dataclass(frozen=True, slots=True)
+class HostPod:
+    """A session's pod; the pod has the session's name."""
+
+    space: str
+    session: str
+    uid: str
+    namespace: str
+
+
+@dataclass(frozen=True, slots=True)
+class PodReader:
+    """Knows pods by their tokens."""
+
+    cluster: Cluster
+    namespace_prefix: str
+
+    def read(self, token: str) -> HostPod:
+        """Return the pod that a token proves, if it is a session's pod."""
+        identity = self._review(token)
+        if identity is None:
+            raise UnauthenticatedProblem("The token does not prove a pod of this cluster.")
+        return session_pod(identity, self.namespace_prefix)
+
+    def is_there(self, pod: HostPod) -> bool:
+        """Say whether the pod is still there, by the cluster's word of this moment."""
+        try:
+            return self.cluster.running_pod_uid(pod.namespace, pod.session) == pod.uid
+        except ClusterError as error:
+            raise UnavailableProblem("The cluster does not answer.") from error
+
+    def _review(self, token: str) -> PodIdentity | None:
+        try:
+            return self.cluster.review_token(token)
+        except ClusterError as error:
+            raise UnavailableProblem("The cluster does not answer.") from error
+
+
+def session_pod(identity: PodIdentity, namespace_prefix: str) -> HostPod:
+    """Take a pod for a session's, by its namespace and its service account."""
+    is_of_space = identity.namespace.startswith(namespace_prefix)
+    if not is_of_space or identity.service_account != SESSION_ACCOUNT:
+        raise ForbiddenProblem("Only the pods of sessions may ask this.")
+    space = identity.namespace.removeprefix(namespace_prefix)
+    return HostPod(space, identity.pod_name, identity.pod_uid, identity.namespace)

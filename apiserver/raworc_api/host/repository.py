@@ -1,0 +1,64 @@
+"""Questions that only the host's side asks of the database."""
+
+from typing import NamedTuple
+
+from sqlalchemy import and_
+from sqlmodel import Session, col, exists, select
+
+from raworc_api.messages.schemas import MessageStatus, Role
+from raworc_api.messages.tables import MessageRecord
+from raworc_api.sessions.tables import SessionRecord
+
+
+class Standing(NamedTuple):
+    """How a session stands towards its host."""
+
+    session_id: str
+    host_pod_uid: str | None
+    deleting: bool
+    has_work: bool
+
+
+class Turn(NamedTuple):
+    """A message that is being answered, and by whom."""
+
+    session_id: str
+    host_pod_uid: str | None
+    status: str
+    attempt: int
+
+
+def find_standing(db: Session, space: str, name: str) -> Standing | None:
+    """Look at a session without a lock, as hosts ask it all the time."""
+    is_open = col(MessageRecord.status).in_((MessageStatus.QUEUED, MessageStatus.PROCESSING))
+    is_asked = exists().where(
+        col(MessageRecord.session_id) == col(SessionRecord.id),
+        col(MessageRecord.role) == Role.USER,
+        is_open,
+    )
+    has_work = and_(~col(SessionRecord.closed), is_asked)
+    row = db.exec(
+        select(
+            SessionRecord.id, SessionRecord.host_pod_uid, SessionRecord.deleting, has_work
+        ).where(SessionRecord.space == space, SessionRecord.name == name)
+    ).first()
+    return None if row is None else Standing(*row)
+
+
+def find_turn(db: Session, space: str, name: str, message_id: str) -> Turn | None:
+    """Look who answers a message of a session."""
+    row = db.exec(
+        select(
+            SessionRecord.id,
+            SessionRecord.host_pod_uid,
+            MessageRecord.status,
+            MessageRecord.attempt,
+        )
+        .join(MessageRecord, col(MessageRecord.session_id) == col(SessionRecord.id))
+        .where(
+            SessionRecord.space == space,
+            SessionRecord.name == name,
+            MessageRecord.id == message_id,
+        )
+    ).first()
+    return None if row is None else Turn(*row)

@@ -1,0 +1,70 @@
+"""Routes for the hosts in session pods."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response, status
+
+from raworc_api.access import SessionPod
+from raworc_api.host.schemas import (
+    AnswerBody,
+    ClaimView,
+    EmptyBody,
+    NextView,
+    PieceBody,
+    TurnView,
+)
+from raworc_api.problems import (
+    FencedProblem,
+    ForbiddenProblem,
+    NotFoundProblem,
+    UnauthenticatedProblem,
+    documented,
+)
+from raworc_api.services import Host, Waiter
+
+router = APIRouter(
+    prefix="/host",
+    tags=["host"],
+    responses=documented(UnauthenticatedProblem, ForbiddenProblem, FencedProblem),
+)
+
+
+@router.post("/claim", operation_id="claim_session", responses=documented(NotFoundProblem))
+def claim_session(pod: SessionPod, _: EmptyBody, host: Host) -> ClaimView:
+    """Become the host of the session."""
+    return host.claim(pod)
+
+
+@router.get(
+    "/messages/next",
+    operation_id="take_message",
+    response_model=TurnView,
+    responses={204: {"description": "Nothing to answer came in the time."}},
+)
+async def take_message(
+    pod: SessionPod,
+    waiter: Waiter,
+    request: Request,
+    wait: Annotated[float, Query(ge=0, le=60, description="Seconds to wait.")] = 25,
+) -> TurnView | Response:
+    """Wait for the next message to answer."""
+    turn = await waiter.wait(pod, wait, request.is_disconnected)
+    return Response(status_code=status.HTTP_204_NO_CONTENT) if turn is None else turn
+
+
+@router.post("/pieces", operation_id="pass_piece", status_code=status.HTTP_204_NO_CONTENT)
+def pass_piece(pod: SessionPod, body: PieceBody, host: Host) -> None:
+    """Pass a piece of an answer on to who follows the session."""
+    host.pass_piece(pod, body)
+
+
+@router.post("/answers", operation_id="answer_message")
+def answer_message(pod: SessionPod, body: AnswerBody, host: Host) -> NextView:
+    """Answer a message, or say why it failed, and take the next one."""
+    return NextView(next=host.answer(pod, body))
+
+
+@router.post("/release", operation_id="release_session", status_code=status.HTTP_204_NO_CONTENT)
+def release_session(pod: SessionPod, _: EmptyBody, host: Host) -> None:
+    """Stop being the host of the session."""
+    host.release(pod)

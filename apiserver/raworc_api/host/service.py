@@ -1,0 +1,156 @@
+"""What a session's host may do: claim the session, take messages, answer, and leave."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from raworc_api.database import Sessions, Transaction
+from raworc_api.host import repository, turns
+from raworc_api.host.pods import HostPod, PodReader
+from raworc_api.host.schemas import AnswerBody, ClaimView, PieceBody, TurnView
+from raworc_api.messages.repository import find_message
+from raworc_api.messages.schemas import MessageStatus
+from raworc_api.messages.tables import MessageRecord
+from raworc_api.problems import (
+    ConflictProblem,
+    FencedProblem,
+    NotFoundProblem,
+    StaleAttemptProblem,
+)
+from raworc_api.sessions.repository import lock_named
+from raworc_api.sessions.tables import SessionRecord
+from raworc_api.spaces.repository import find_space
+from raworc_api.wake import Bus, session_topic
+from raworc_crds.host_report import HostState
+
+# Queued, too: an answer may come in after its host claimed the session again.
+_OPEN = {MessageStatus.QUEUED, MessageStatus.PROCESSING}
+
+
+@dataclass(frozen=True, slots=True)
+class HostService:
+    """The API's side of the host's protocol."""
+
+    sessions: Sessions
+    bus: Bus
+    pods: PodReader
+
+    def claim(self, pod: HostPod) -> ClaimView:
+        """Make a pod the host of its session, in the place of any other."""
+        # Who is known by the token may be gone since, and must not take the session back.
+        if not self.pods.is_there(pod):
+            raise FencedProblem("The pod is not there any more.")
+        with self.sessions() as db:
+            session = _claimable(lock_named(db, pod.space, pod.session))
+            turns.requeue(db, session)
+            turns.report(db, session, pod.uid, HostState.IDLE)
+            view = _claim_view(db, session)
+            db.commit()
+        self.bus.publish(session_topic(session.id))
+        return view
+
+    def topic(self, pod: HostPod) -> str:
+        """Name the topic of the pod's session, on which the host waits."""
+        with self.sessions() as db:
+            return session_topic(_standing(db, pod).session_id)
+
+    def take(self, pod: HostPod) -> TurnView | None:
+        """Begin the next turn, if there is a message for one."""
+        with self.sessions() as db:
+            if not _standing(db, pod).has_work:
+                return None
+            session = _hosted(db, pod)
+            turn = turns.take_next(db, session)
+            _report_turn(db, session, pod, turn)
+            db.commit()
+        self.bus.publish(session_topic(session.id))
+        return turn
+
+    def pass_piece(self, pod: HostPod, body: PieceBody) -> None:
+        """Pass a piece of an answer to whoever follows the session now."""
+        with self.sessions() as db:
+            turn = repository.find_turn(db, pod.space, pod.session, body.message_id)
+        if turn is None or turn.host_pod_uid != pod.uid:
+            raise FencedProblem("Another pod is the host of this session now.")
+        if turn.attempt != body.attempt or turn.status != MessageStatus.PROCESSING:
+            raise StaleAttemptProblem("The message is not being answered by this attempt.")
+        self.bus.publish(session_topic(turn.session_id), body.model_dump())
+
+    def answer(self, pod: HostPod, body: AnswerBody) -> TurnView | None:
+        """End a turn, once, and begin the next one if there is a message for it."""
+        now = datetime.now(UTC)
+        with self.sessions() as db:
+            session = _hosted(db, pod)
+            due = _due(find_message(db, session.id, body.message_id), body)
+            if due is not None:
+                turns.finish(db, session, due, body, now)
+            turn = turns.take_next(db, session)
+            _report_turn(db, session, pod, turn)
+            db.commit()
+        self.bus.publish(session_topic(session.id))
+        return turn
+
+    def release(self, pod: HostPod) -> None:
+        """Let a host go; one that is the host no longer has nothing to give up."""
+        with self.sessions() as db:
+            session = lock_named(db, pod.space, pod.session)
+            if session is None or session.host_pod_uid != pod.uid:
+                return
+            turns.requeue(db, session)
+            turns.report(db, session, None, None)
+            db.commit()
+        self.bus.publish(session_topic(session.id))
+
+
+def _claimable(session: SessionRecord | None) -> SessionRecord:
+    if session is None:
+        raise NotFoundProblem("The session is not known yet.")
+    if session.deleting:
+        raise ConflictProblem("The session is being deleted.")
+    if session.closed:
+        # Either this pod is about to end, or the wish to open came through kubectl and is
+        # still on its way here. A host that came in now would make a closed session look idle.
+        raise NotFoundProblem("The session is not open yet.")
+    return session
+
+
+def _claim_view(db: Transaction, session: SessionRecord) -> ClaimView:
+    space = find_space(db, session.space)
+    timeout = "busyTimeoutSeconds"
+    of_space = space.spec.get(timeout) if space else None
+    return ClaimView(
+        session_id=session.id,
+        space=session.space,
+        agent=session.agent,
+        created_by=session.created_by,
+        metadata=session.spec.get("metadata") or {},
+        busy_timeout_seconds=session.spec.get(timeout) or of_space,
+    )
+
+
+def _standing(db: Transaction, pod: HostPod) -> repository.Standing:
+    found = repository.find_standing(db, pod.space, pod.session)
+    if found is None or found.deleting or found.host_pod_uid != pod.uid:
+        raise FencedProblem("This pod is not the host of the session.")
+    return found
+
+
+def _hosted(db: Transaction, pod: HostPod) -> SessionRecord:
+    session = lock_named(db, pod.space, pod.session)
+    if session is None or session.deleting or session.host_pod_uid != pod.uid:
+        raise FencedProblem("This pod is not the host of the session.")
+    return session
+
+
+def _report_turn(
+    db: Transaction, session: SessionRecord, pod: HostPod, turn: TurnView | None
+) -> None:
+    turns.report(db, session, pod.uid, HostState.IDLE if turn is None else HostState.BUSY)
+
+
+def _due(message: MessageRecord | None, body: AnswerBody) -> MessageRecord | None:
+    """Return the message if its turn is still to be ended; a repeated end has no effect."""
+    if message is None:
+        raise NotFoundProblem("The session has no such message.")
+    if message.attempt != body.attempt:
+        raise StaleAttemptProblem(f"The message is at attempt {message.attempt}.")
+    return message if message.status in _OPEN else None

@@ -1,0 +1,135 @@
+"""The rules of turns: one message at a time, in order, at most three attempts, one answer.
+
+Every function here works on a session whose row the transaction has locked.
+"""
+
+from datetime import datetime
+from uuid import uuid4
+
+from raworc_api.database import Transaction
+from raworc_api.host.schemas import (
+    MAX_ANSWER,
+    MAX_REASON_TEXT,
+    AnswerBody,
+    AnswerStatus,
+    FailureReason,
+    HistoryView,
+    TurnMessageView,
+    TurnView,
+)
+from raworc_api.messages import repository
+from raworc_api.messages.schemas import MessageStatus, Role
+from raworc_api.messages.tables import MessageRecord
+from raworc_api.mirror import outbox
+from raworc_api.sessions.tables import SessionRecord
+from raworc_crds.agent_session import KIND
+from raworc_crds.host_report import HostState
+
+MAX_ATTEMPTS = 3
+_HISTORY_ROWS = 200
+_HISTORY_BYTES = 4 * 1024 * 1024
+# The custom resource hears of idle and busy once a second at most, not with every message.
+_REPORT_SECONDS = 1.0
+
+
+def take_next(db: Transaction, session: SessionRecord) -> TurnView | None:
+    """Begin the next turn; the turn that the host has already, it gets again as it was."""
+    if session.closed:
+        # The pod is being drained; what is queued waits for the next one.
+        return None
+    while (message := repository.oldest_open(db, session.id)) is not None:
+        if message.status == MessageStatus.PROCESSING:
+            return _turn_view(db, message)
+        if message.attempt < MAX_ATTEMPTS:
+            message.attempt += 1
+            _change(session, message, MessageStatus.PROCESSING)
+            return _turn_view(db, message)
+        lost = f"The agent's pod was lost {MAX_ATTEMPTS} times while it answered."
+        _fail(session, message, FailureReason.AGENT_LOST, lost)
+    return None
+
+
+def finish(
+    db: Transaction, session: SessionRecord, message: MessageRecord, body: AnswerBody, now: datetime
+) -> None:
+    """End a turn with an answer, or with the reason why there is none."""
+    session.last_activity_at = now
+    if body.status is AnswerStatus.FAILED:
+        _fail(session, message, body.reason or FailureReason.AGENT_ERROR, body.content)
+    elif len(body.content.encode()) > MAX_ANSWER:
+        too_large = f"An answer must be at most {MAX_ANSWER} bytes."
+        _fail(session, message, FailureReason.ANSWER_TOO_LARGE, too_large)
+    else:
+        _change(session, message, MessageStatus.ANSWERED)
+        repository.add_message(db, _reply(session, message, body, now))
+
+
+def requeue(db: Transaction, session: SessionRecord) -> None:
+    """Give up the turn of a host that is gone; the next host begins it anew."""
+    message = repository.oldest_open(db, session.id)
+    if message is not None and message.status == MessageStatus.PROCESSING:
+        _change(session, message, MessageStatus.QUEUED)
+
+
+def report(
+    db: Transaction, session: SessionRecord, pod_uid: str | None, state: HostState | None
+) -> None:
+    """Note who is the host and what it is at, and let the cluster know soon if that is new."""
+    if (session.host_pod_uid, session.host_state) == (pod_uid, state):
+        return
+    session.host_pod_uid, session.host_state = pod_uid, state
+    session.revision += 1
+    outbox.request(db, KIND, session.space, session.name, _REPORT_SECONDS)
+
+
+def _change(session: SessionRecord, message: MessageRecord, status: MessageStatus) -> None:
+    session.revision += 1
+    message.revision = session.revision
+    message.status = status
+
+
+def _fail(session: SessionRecord, message: MessageRecord, reason: str, text: str) -> None:
+    _change(session, message, MessageStatus.FAILED)
+    message.error = {"reason": str(reason), "message": text[:MAX_REASON_TEXT]}
+
+
+def _reply(
+    session: SessionRecord, message: MessageRecord, body: AnswerBody, now: datetime
+) -> MessageRecord:
+    session.revision += 1
+    session.next_seq += 1
+    return MessageRecord(
+        id=str(uuid4()),
+        session_id=session.id,
+        seq=session.next_seq - 1,
+        revision=session.revision,
+        role=Role.AGENT,
+        content=body.content,
+        metadata_=body.metadata,
+        status=MessageStatus.DELIVERED,
+        reply_to=message.id,
+        agent=body.agent,
+        created_by=session.created_by,
+        created_at=now,
+    )
+
+
+def _turn_view(db: Transaction, message: MessageRecord) -> TurnView:
+    earlier = repository.list_history(db, message.session_id, _HISTORY_ROWS, _HISTORY_BYTES)
+    return TurnView(
+        message=TurnMessageView(
+            id=message.id,
+            role=message.role,
+            content=message.content,
+            metadata=message.metadata_,
+            agent=message.agent,
+            attempt=message.attempt,
+            created_at=message.created_at,
+        ),
+        history=[
+            HistoryView(
+                role=one.role, content=one.content, agent=one.agent, created_at=one.created_at
+            )
+            for one in earlier
+        ],
+    )

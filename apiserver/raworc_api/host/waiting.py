@@ -1,0 +1,40 @@
+"""Waiting for the next turn: woken by hints, and looking now and then in case one was lost."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.concurrency import run_in_threadpool
+
+from raworc_api.host.pods import HostPod
+from raworc_api.host.schemas import TurnView
+from raworc_api.host.service import HostService
+from raworc_api.wake import Bus
+
+LOOK_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class TurnWaiter:
+    """Holds a host's request until there is something to answer."""
+
+    host: HostService
+    bus: Bus
+    stopping: asyncio.Event
+
+    async def wait(
+        self, pod: HostPod, seconds: float, is_gone: Callable[[], Awaitable[bool]]
+    ) -> TurnView | None:
+        """Return the next turn, or nothing after some seconds or when the server stops."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + seconds
+        topic = await run_in_threadpool(self.host.topic, pod)
+        with self.bus.read(topic) as reader:
+            # A host that hung up would begin a turn without knowing.
+            while not await is_gone():
+                turn = await run_in_threadpool(self.host.take, pod)
+                left = end - clock()
+                if turn is not None or left <= 0 or self.stopping.is_set():
+                    return turn
+                await reader.take(min(left, LOOK_SECONDS))
+        return None

@@ -1,0 +1,1 @@
+"""Messages: what is said in a session, in order, and never twice."""

@@ -1,0 +1,120 @@
+"""The event stream of a session: its messages, the pieces of answers, and what it is at."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from sse_starlette import ServerSentEvent
+from starlette.concurrency import run_in_threadpool
+
+from raworc_api.accounts.service import AccountService
+from raworc_api.database import Sessions
+from raworc_api.messages import repository
+from raworc_api.messages.schemas import MessageView
+from raworc_api.messages.service import message_view
+from raworc_api.permissions import Caller
+from raworc_api.problems import ForbiddenProblem, NotFoundProblem, UnauthenticatedProblem
+from raworc_api.sessions.schemas import SessionView
+from raworc_api.sessions.service import session_view
+from raworc_api.sessions.visibility import visible_session
+from raworc_api.wake import Bus, Hint, session_topic
+
+# Hints may be lost, so the database is asked this often anyway.
+LOOK_SECONDS = 2.0
+_BATCH_ROWS = 200
+_BATCH_BYTES = 4 * 1024 * 1024
+_DEED = ("messages", "list")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What changed in a session since a revision, up to ``revision``."""
+
+    messages: list[tuple[int, MessageView]]
+    session: SessionView
+    revision: int
+    is_more: bool
+
+
+@dataclass(slots=True)
+class Stream:
+    """How far one reader got."""
+
+    caller: Caller
+    session_id: str
+    revision: int
+    session: SessionView | None = field(default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class EventService:
+    """What a session's watchers are told."""
+
+    sessions: Sessions
+    bus: Bus
+    accounts: AccountService
+    stopping: asyncio.Event
+
+    def open(self, caller: Caller, session_id: str, after: int | None) -> Stream:
+        """Begin a stream after a revision, or (without one) now."""
+        with self.sessions() as db:
+            session = visible_session(db, caller, session_id, _DEED)
+        return Stream(caller, session.id, session.revision if after is None else after)
+
+    async def follow(self, stream: Stream) -> AsyncIterator[ServerSentEvent]:
+        """Tell everything from where the stream is, until its right or its session ends."""
+        with self.bus.read(session_topic(stream.session_id)) as reader:
+            while not self.stopping.is_set():
+                look = await run_in_threadpool(self._look, stream)
+                if look is None:
+                    return
+                for event in _told(stream, look):
+                    yield event
+                if not look.is_more:
+                    for event in _pieces(await reader.take(LOOK_SECONDS)):
+                        yield event
+
+    def _look(self, stream: Stream) -> Look | None:
+        try:
+            stream.caller = self.accounts.renew(stream.caller)
+            return self._changes(stream)
+        except (UnauthenticatedProblem, ForbiddenProblem, NotFoundProblem):
+            return None
+
+    def _changes(self, stream: Stream) -> Look:
+        with self.sessions() as db:
+            # The session comes first: whatever its revision counts is committed by then.
+            session = visible_session(db, stream.caller, stream.session_id, _DEED)
+            changed, is_more = repository.list_changed(
+                db, session.id, stream.revision, _BATCH_ROWS, _BATCH_BYTES
+            )
+        messages = [(one.revision, message_view(one)) for one in changed]
+        return Look(messages, session_view(session), session.revision, is_more)
+
+
+def _told(stream: Stream, look: Look) -> Iterator[ServerSentEvent]:
+    """Tell what is new to the reader, each event with the revision to go on from."""
+    for revision, message in look.messages:
+        stream.revision = revision
+        yield ServerSentEvent(message.model_dump_json(), event="message", id=str(revision))
+    if look.is_more:
+        return
+    # A message may have come after the session was read; its revision is told already.
+    stream.revision = max(stream.revision, look.revision)
+    if _is_news(stream.session, look.session):
+        stream.session = look.session
+        text = look.session.model_dump_json()
+        yield ServerSentEvent(text, event="session", id=str(stream.revision))
+
+
+def _is_news(old: SessionView | None, new: SessionView) -> bool:
+    # That something was said is told by the message itself.
+    return old is None or old != new.model_copy(update={"last_activity_at": old.last_activity_at})
+
+
+def _pieces(hints: Iterable[Hint]) -> Iterator[ServerSentEvent]:
+    """Tell pieces without an id: they are not kept, so no reader can go on from one."""
+    for hint in hints:
+        if hint.data is not None:
+            yield ServerSentEvent(json.dumps(hint.data), event="piece")

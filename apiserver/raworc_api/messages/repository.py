@@ -1,0 +1,131 @@
+"""Reads and writes the records of messages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func
+from sqlmodel import Session, col, select
+
+from raworc_api.messages.schemas import MessageStatus, Role
+from raworc_api.messages.tables import MessageRecord
+
+_session_id = col(MessageRecord.session_id)
+_seq = col(MessageRecord.seq)
+_revision = col(MessageRecord.revision)
+_status = col(MessageRecord.status)
+_bytes = func.octet_length(col(MessageRecord.content))
+
+_OPEN = (MessageStatus.QUEUED, MessageStatus.PROCESSING)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which messages of a session a list shall have; ``None`` means any."""
+
+    session_id: str
+    role: str | None = None
+    since: datetime | None = None
+    after: int | None = None
+
+
+def find_message(db: Session, session_id: str, message_id: str) -> MessageRecord | None:
+    """Find a message of a session."""
+    wanted = select(MessageRecord).where(MessageRecord.id == message_id, _session_id == session_id)
+    return db.exec(wanted).first()
+
+
+def find_by_key(db: Session, session_id: str, key: str) -> MessageRecord | None:
+    """Find the message that was sent to a session with an idempotency key."""
+    wanted = select(MessageRecord).where(
+        _session_id == session_id, MessageRecord.idempotency_key == key
+    )
+    return db.exec(wanted).first()
+
+
+def add_message(db: Session, message: MessageRecord) -> None:
+    """Add a message."""
+    db.add(message)
+
+
+def oldest_open(db: Session, session_id: str) -> MessageRecord | None:
+    """Find the user's message that is to be answered next, or is being answered."""
+    wanted = select(MessageRecord).where(
+        _session_id == session_id, MessageRecord.role == Role.USER, _status.in_(_OPEN)
+    )
+    return db.exec(wanted.order_by(_seq).limit(1)).first()
+
+
+def list_messages(
+    db: Session, wanted: Wanted, rows: int, bytes_: int
+) -> tuple[list[MessageRecord], bool]:
+    """List messages, oldest first, and say whether there are more.
+
+    There are at most so many rows, and bytes, unless the first row alone has more.
+    """
+    where = _conditions(wanted)
+    sizes = db.exec(select(_seq, _bytes).where(*where).order_by(_seq).limit(rows + 1)).all()
+    if not sizes:
+        return [], False
+    last = _within(sizes[:rows], bytes_)
+    found = db.exec(select(MessageRecord).where(*where, _seq <= last).order_by(_seq)).all()
+    return list(found), last < sizes[-1][0]
+
+
+def count_messages(db: Session, wanted: Wanted) -> int:
+    """Count messages."""
+    return db.exec(
+        select(func.count()).select_from(MessageRecord).where(*_conditions(wanted))
+    ).one()
+
+
+def list_changed(
+    db: Session, session_id: str, after: int, rows: int, bytes_: int
+) -> tuple[list[MessageRecord], bool]:
+    """List what changed after a revision, in the order of the changes; bounded as above."""
+    where = (_session_id == session_id, _revision > after)
+    newer = select(_revision, _bytes).where(*where).order_by(_revision).limit(rows + 1)
+    sizes = db.exec(newer).all()
+    if not sizes:
+        return [], False
+    last = _within(sizes[:rows], bytes_)
+    changed = select(MessageRecord).where(*where, _revision <= last).order_by(_revision)
+    return list(db.exec(changed).all()), last < sizes[-1][0]
+
+
+def list_history(db: Session, session_id: str, rows: int, bytes_: int) -> list[MessageRecord]:
+    """List the newest messages that are done with, oldest first.
+
+    A message and its answer are done with at once, and never change after: so the order of
+    their revisions is that of the conversation, even where later questions were asked earlier.
+    """
+    where = (_session_id == session_id, _status.not_in(_OPEN))
+    newest = select(_revision, _bytes).where(*where).order_by(_revision.desc()).limit(rows)
+    sizes = db.exec(newest).all()
+    if not sizes:
+        return []
+    first = _within(sizes, bytes_)
+    kept = select(MessageRecord).where(*where, _revision >= first)
+    return list(db.exec(kept.order_by(_revision)).all())
+
+
+def _within(sizes: Sequence[tuple[int, int]], bytes_: int) -> int:
+    """Return the number of the last row that still fits; the first one always does."""
+    last, left = sizes[0][0], bytes_
+    for number, size in sizes:
+        left -= size
+        if left < 0:
+            break
+        last = number
+    return last
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    conditions = [_session_id == wanted.session_id]
+    if wanted.role is not None:
+        conditions.append(col(MessageRecord.role) == wanted.role)
+    if wanted.since is not None:
+        conditions.append(col(MessageRecord.created_at) >= wanted.since)
+    if wanted.after is not None:
+        conditions.append(_seq > wanted.after)
+    return conditions

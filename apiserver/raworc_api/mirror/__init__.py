@@ -1,0 +1,1 @@
+"""Records become custom resources, and custom resources become records."""

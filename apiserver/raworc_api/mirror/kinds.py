@@ -1,0 +1,70 @@
+"""What the mirror must know of a kind of record, so that it treats every kind alike."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from sqlmodel import Session
+
+from raworc_api.cluster import Key, Manifest, Resource
+from raworc_api.mirror.outbox import Place
+
+
+class Record(Protocol):
+    """What the records of every kind have in common."""
+
+    uid: str | None
+    spec: dict[str, Any]
+    applied_spec: dict[str, Any] | None
+    generation: int
+    deleting: bool
+
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+class Kind(Protocol[AnyRecord]):
+    """One kind of record, and the custom resource that it is mirrored as."""
+
+    resource: Resource
+
+    def key(self, place: Place) -> Key:
+        """Name the object of a record."""
+
+    def place(self, manifest: Manifest) -> Place | None:
+        """Say which record an object belongs to; ``None`` if it can belong to none."""
+
+    def places(self, db: Session) -> list[Place]:
+        """List the records that have an object."""
+
+    def find(self, db: Session, place: Place, *, lock: bool = False) -> AnyRecord | None:
+        """Find a record, and lock it if asked to."""
+
+    def metadata(self, record: AnyRecord) -> Mapping[str, Mapping[str, str | None]]:
+        """Return the labels and annotations that the object of a record has or must not have."""
+
+    def add(self, db: Session, manifest: Manifest, now: datetime) -> AnyRecord:
+        """Make the record of an object that came from elsewhere; its spec is taken next."""
+
+    def take_spec(self, record: AnyRecord, spec: dict[str, Any], now: datetime) -> None:
+        """Take over what is wanted, as it stands in the cluster."""
+
+    def take_status(
+        self, db: Session, record: AnyRecord, manifest: Manifest, now: datetime
+    ) -> None:
+        """Take over what the operator saw."""
+
+    def set_mirrored(self, record: AnyRecord, condition: dict[str, Any] | None) -> None:
+        """Set the condition that says why the record is not in the cluster, or take it away."""
+
+    def forget(self, db: Session, record: AnyRecord) -> None:
+        """Remove a record, and all that belongs to it."""
+
+    def touch(self, record: AnyRecord) -> None:
+        """Count a visible change."""
+
+    def visible(self, record: AnyRecord) -> object:
+        """Return a value that differs after a change that somebody may wait for."""
+
+    def topic(self, record: AnyRecord) -> str | None:
+        """Name the topic of the bus on which changes of a record are announced."""

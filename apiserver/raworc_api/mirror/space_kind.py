@@ -1,0 +1,163 @@
+"""How a space is mirrored."""
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import delete
+from sqlalchemy.dialects.mysql import insert
+from sqlmodel import Session, col, select
+
+from raworc_api.accounts.tables import RoleBinding
+from raworc_api.builds.tables import BuildRecord
+from raworc_api.cluster import SESSIONS, SPACES, Key, Manifest
+from raworc_api.mirror import outbox
+from raworc_api.mirror.conditions import own_condition, with_mirrored
+from raworc_api.mirror.outbox import Place
+from raworc_api.sessions.tables import SessionRecord
+from raworc_api.spaces.tables import SpaceRecord
+from raworc_crds.names import image_repository
+from raworc_crds.space import Build, SpaceStatus
+
+KUBECTL = "kubectl"
+
+logger = logging.getLogger(__name__)
+
+
+class SpaceKind:
+    """Mirrors the records of spaces as Spaces."""
+
+    resource = SPACES
+
+    def key(self, place: Place) -> Key:
+        """Name the object of a record."""
+        return Key(self.resource, place.name)
+
+    def place(self, manifest: Manifest) -> Place | None:
+        """Say which record an object belongs to."""
+        name = manifest["metadata"]["name"]
+        return Place(self.resource.kind, name, name)
+
+    def places(self, db: Session) -> list[Place]:
+        """List the records that have an object."""
+        names = db.exec(select(SpaceRecord.name).where(col(SpaceRecord.uid).is_not(None)))
+        return [Place(self.resource.kind, name, name) for name in names]
+
+    def find(self, db: Session, place: Place, *, lock: bool = False) -> SpaceRecord | None:
+        """Find a record, and lock it if asked to."""
+        query = select(SpaceRecord).where(SpaceRecord.name == place.name)
+        return db.exec(query.with_for_update() if lock else query).first()
+
+    def metadata(self, record: SpaceRecord) -> Mapping[str, Mapping[str, str | None]]:
+        """Return nothing: a Space carries no mark of the API."""
+        del record
+        return {}
+
+    def add(self, db: Session, manifest: Manifest, now: datetime) -> SpaceRecord:
+        """Make the record of a Space that came by kubectl; its spec is taken next."""
+        metadata = manifest["metadata"]
+        record = SpaceRecord(
+            name=metadata["name"],
+            uid=metadata["uid"],
+            spec={},
+            version=0,
+            created_by=KUBECTL,
+            created_at=moment(metadata.get("creationTimestamp")) or now,
+            updated_at=now,
+        )
+        db.add(record)
+        return record
+
+    def take_spec(self, record: SpaceRecord, spec: dict[str, Any], now: datetime) -> None:
+        """Take over what is wanted, as it stands in the cluster."""
+        if record.spec == spec and record.version > 0:
+            return
+        record.spec = spec
+        record.description = spec.get("description")
+        record.version += 1
+        record.updated_at = now
+
+    def take_status(
+        self, db: Session, record: SpaceRecord, manifest: Manifest, now: datetime
+    ) -> None:
+        """Take over what the operator saw; a new build is recorded."""
+        del now
+        status = manifest.get("status") or {}
+        own = own_condition((record.status or {}).get("conditions", []))
+        conditions = with_mirrored(status.get("conditions", []), own)
+        taken = {**status, "conditions": conditions} if conditions else status
+        if record.status == taken:
+            return
+        record.status = taken
+        build = _newest_build(record.name, status)
+        if build is not None:
+            _record_build(db, record.name, build)
+        # A session waits for its space's namespace, for one.
+        outbox.hurry(db, SESSIONS.kind, record.name)
+
+    def set_mirrored(self, record: SpaceRecord, condition: dict[str, Any] | None) -> None:
+        """Set the condition that says why the record is not in the cluster, or take it away."""
+        status = record.status or {}
+        conditions = with_mirrored(status.get("conditions", []), condition)
+        if conditions != status.get("conditions", []):
+            record.status = {**status, "conditions": conditions}
+
+    def forget(self, db: Session, record: SpaceRecord) -> None:
+        """Remove a space with its builds and bindings.
+
+        Its sessions go as their own objects do; those that never had one go with it.
+        """
+        name = record.name
+        outbox.drop(db, Place(self.resource.kind, name, name))
+        for statement in (
+            delete(BuildRecord).where(col(BuildRecord.space) == name),
+            delete(RoleBinding).where(col(RoleBinding.space) == name),
+            delete(SessionRecord).where(
+                col(SessionRecord.space) == name, col(SessionRecord.uid).is_(None)
+            ),
+        ):
+            db.connection().execute(statement)
+        db.delete(record)
+
+    def touch(self, record: SpaceRecord) -> None:
+        """Count nothing: the version of a space counts changes of its spec."""
+
+    def visible(self, record: SpaceRecord) -> object:
+        """Return what sessions of the space may wait for."""
+        return record.status
+
+    def topic(self, record: SpaceRecord) -> str | None:
+        """Name the outbox's own topic: rows of the space's sessions may be due now."""
+        del record
+        return outbox.TOPIC
+
+
+def moment(text: str | None) -> datetime | None:
+    """Read a time as Kubernetes writes it."""
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+
+
+def _newest_build(space: str, status: dict[str, Any]) -> Build | None:
+    try:
+        return SpaceStatus.model_validate(status).build
+    except ValidationError as error:
+        logger.warning("The status of space '%s' is not understood: %s", space, error)
+        return None
+
+
+def _record_build(db: Session, space: str, build: Build) -> None:
+    started_at = moment(build.start_time)
+    if started_at is None:
+        return
+    failure = {"reason": build.reason, "message": build.message}
+    facts = {
+        "status": str(build.state),
+        "image_tag": f"{image_repository(space)}:{build.id}",
+        "completed_at": moment(build.completion_time),
+        "agents": [{"name": agent.name, "commit": agent.commit} for agent in build.agents],
+        "error": failure if build.reason or build.message else None,
+    }
+    row = insert(BuildRecord).values(space=space, build_id=build.id, started_at=started_at, **facts)
+    db.connection().execute(row.on_duplicate_key_update(facts))

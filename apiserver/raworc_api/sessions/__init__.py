@@ -1,0 +1,1 @@
+"""Sessions: conversations, each with its pod and its volume."""

@@ -1,0 +1,25 @@
+"""What a session is at, in one word, decided from what its record knows."""
+
+from typing import Protocol
+
+from raworc_crds.agent_session import SessionState
+
+
+class Observed(Protocol):
+    """The part of a session's record that decides its state."""
+
+    closed: bool
+    cr_state: str | None
+    host_state: str | None
+
+
+def session_state(session: Observed) -> SessionState:
+    """Decide the state; ``repository.state_column`` says the same in SQL."""
+    is_gone = session.host_state is None or session.cr_state == SessionState.CLOSED
+    if session.closed and is_gone:
+        return SessionState.CLOSED
+    if session.cr_state == SessionState.ERRORED:
+        return SessionState.ERRORED
+    if session.host_state is not None:
+        return SessionState(session.host_state)
+    return SessionState.INIT

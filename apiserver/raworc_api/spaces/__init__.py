@@ -1,0 +1,1 @@
+"""Spaces: sets of agents, their limits and their sessions."""

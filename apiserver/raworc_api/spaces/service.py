@@ -1,0 +1,199 @@
+"""Creating, changing and deleting spaces."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from raworc_api.database import Sessions, Transaction
+from raworc_api.mirror import outbox
+from raworc_api.pages import Page, PageQuery, cut
+from raworc_api.permissions import Caller
+from raworc_api.problems import (
+    ConflictProblem,
+    ForbiddenProblem,
+    InvalidProblem,
+    NotFoundProblem,
+    PreconditionProblem,
+    invalid,
+    pointer,
+    said,
+)
+from raworc_api.sessions import repository as session_repository
+from raworc_api.spaces import repository
+from raworc_api.spaces.schemas import SpaceBody, SpaceFields, SpaceView
+from raworc_api.spaces.tables import SpaceRecord
+from raworc_api.wake import Bus
+from raworc_crds import agent_session
+from raworc_crds.conditions import Condition, Status
+from raworc_crds.space import KIND, SpaceCondition, SpaceSpec
+from raworc_crds.wire import dump
+
+Change = Callable[[SpaceSpec], SpaceSpec]
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceService:
+    """What callers may do with spaces."""
+
+    sessions: Sessions
+    bus: Bus
+
+    def list(self, caller: Caller, asked: PageQuery) -> Page[SpaceView]:
+        """List the spaces that the caller may see, by name."""
+        names = caller.spaces("spaces", "list")
+        with self.sessions() as db:
+            rows = repository.list_spaces(db, names, asked.after, asked.limit + 1)
+        page, last = cut(rows, asked.limit)
+        return Page([space_view(row) for row in page], last.name if last else None)
+
+    def get(self, caller: Caller, name: str, deed: tuple[str, str]) -> SpaceRecord:
+        """Find a space for a deed (resource, verb) of the caller."""
+        with self.sessions() as db:
+            return visible(repository.find_space(db, name), caller, name, deed)
+
+    def create(self, caller: Caller, body: SpaceBody) -> SpaceRecord:
+        """Create a space."""
+        if not caller.may("spaces", "create", body.name, body.name):
+            raise ForbiddenProblem(f"You may not create space '{body.name}'.")
+        _check_agents(body.agents)
+        space = _new_space(caller, body)
+        with self.sessions() as db:
+            if not repository.add_space(db, space):
+                raise ConflictProblem(f"There is a space '{body.name}' already.")
+            outbox.request(db, KIND, space.name, space.name)
+            db.commit()
+        self.bus.publish(outbox.TOPIC)
+        return space
+
+    def change(
+        self, caller: Caller, name: str, deed: tuple[str, str], change: Change, version: str | None
+    ) -> SpaceRecord:
+        """Change the spec of a space, unless it is not the version that the caller read."""
+        with self.sessions() as db:
+            space = visible(repository.lock_space(db, name), caller, name, deed)
+            check_version(space, version)
+            spec = change(SpaceSpec.model_validate(space.spec))
+            _check_agents(spec.agents)
+            _write_spec(db, space, spec)
+            db.commit()
+        self.bus.publish(outbox.TOPIC)
+        return space
+
+    def delete(self, caller: Caller, name: str, version: str | None) -> None:
+        """Delete a space and its sessions: from now on nobody sees them."""
+        with self.sessions() as db:
+            space = visible(repository.lock_space(db, name), caller, name, ("spaces", "delete"))
+            check_version(space, version)
+            space.deleting = True
+            for session in session_repository.list_session_names(db, name):
+                outbox.request(db, agent_session.KIND, name, session)
+            session_repository.mark_deleting(db, name)
+            outbox.request(db, KIND, name, name)
+            db.commit()
+        self.bus.publish(outbox.TOPIC)
+
+
+def patched(fields: SpaceFields) -> Change:
+    """Replace the fields that a request names; a null takes a field away."""
+
+    def change(spec: SpaceSpec) -> SpaceSpec:
+        given = {name: getattr(fields, name) for name in fields.model_fields_set}
+        return spec.model_copy(update=given)
+
+    return change
+
+
+def parsed(content: Mapping[str, Any]) -> SpaceSpec:
+    """Read a spec that was put together of parts, or say which of them is wrong."""
+    try:
+        return SpaceSpec.model_validate(content)
+    except ValidationError as error:
+        errors = [
+            {"pointer": pointer(("body", *one["loc"])), "detail": said(one)}
+            for one in error.errors()
+        ]
+        raise InvalidProblem(errors[0]["detail"], errors=errors) from error
+
+
+def visible(
+    space: SpaceRecord | None, caller: Caller, name: str, deed: tuple[str, str]
+) -> SpaceRecord:
+    """Let a caller do a deed on a space; what the caller may not know of is not there."""
+    if space is None or space.deleting or not caller.may("spaces", "get", name, name):
+        raise NotFoundProblem(f"There is no space '{name}'.")
+    resource, verb = deed
+    if not caller.may(resource, verb, name, name if resource == "spaces" else None):
+        raise ForbiddenProblem(f"You may not {verb} {resource} of space '{name}'.")
+    return space
+
+
+def check_version(space: SpaceRecord, version: str | None) -> None:
+    """Refuse a change that was decided on another version."""
+    if version not in {None, "*", entity_tag(space)}:
+        raise PreconditionProblem(f"Space '{space.name}' is at version {space.version}.")
+
+
+def entity_tag(space: SpaceRecord) -> str:
+    """Name the version of a space for `ETag` and `If-Match`."""
+    return f'"{space.version}"'
+
+
+def space_view(space: SpaceRecord) -> SpaceView:
+    """Show a space's record to a caller."""
+    spec = SpaceSpec.model_validate(space.spec)
+    status: Mapping[str, Any] = space.status or {}
+    conditions = [Condition.model_validate(one) for one in status.get("conditions") or []]
+    return SpaceView(
+        name=space.name,
+        description=spec.description,
+        settings=spec.settings or {},
+        agents=spec.agents,
+        resources=spec.resources,
+        storage_size=spec.storage_size,
+        storage_class_name=spec.storage_class_name,
+        quota=spec.quota,
+        busy_timeout_seconds=spec.busy_timeout_seconds,
+        ready=any(
+            one.type == SpaceCondition.READY and one.status is Status.TRUE for one in conditions
+        ),
+        image=status.get("image"),
+        conditions=conditions,
+        created_by=space.created_by,
+        created_at=space.created_at,
+        updated_at=space.updated_at,
+        version=space.version,
+    )
+
+
+def _new_space(caller: Caller, body: SpaceBody) -> SpaceRecord:
+    given = {name: getattr(body, name) for name in body.model_fields_set - {"name"}}
+    now = datetime.now(UTC)
+    return SpaceRecord(
+        name=body.name,
+        description=body.description,
+        spec=dump(SpaceSpec(**given)),
+        created_by=caller.name,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _write_spec(db: Transaction, space: SpaceRecord, spec: SpaceSpec) -> None:
+    written = dump(spec)
+    if written == space.spec:
+        return
+    space.spec = written
+    space.description = spec.description
+    space.version += 1
+    space.updated_at = datetime.now(UTC)
+    outbox.request(db, KIND, space.name, space.name)
+
+
+def _check_agents(agents: list[Any]) -> None:
+    names = Counter(agent.name for agent in agents)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise invalid("/agents", f"must name each agent once, but '{twice[0]}' comes again")

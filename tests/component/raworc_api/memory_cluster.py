@@ -1,0 +1,222 @@
+"""A cluster in memory that keeps versions, uids, generations and finalizers as the real one."""
+
+import threading
+from collections.abc import Iterator
+from copy import deepcopy
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+from raworc_api.cluster import (
+    Cluster,
+    ClusterError,
+    Event,
+    Key,
+    Listing,
+    Manifest,
+    ObjectConflictError,
+    ObjectNotFoundError,
+    PodIdentity,
+    Resource,
+    VersionGoneError,
+)
+
+
+class MemoryCluster:
+    """Objects, what happened to them, and pods and tokens as a test sets them."""
+
+    def __init__(self) -> None:
+        self.namespaces: set[str] = set()
+        self.pods: dict[tuple[str, str], str] = {}
+        self.tokens: dict[str, PodIdentity] = {}
+        self.logs: dict[tuple[str, str], str] = {}
+        # Errors by the name of the object, raised by writes until a test takes them away.
+        self.failures: dict[str, ClusterError] = {}
+        # Requests, as (verb, name): what a test counts.
+        self.writes: list[tuple[str, str]] = []
+        self.oldest = 0
+        self._objects: dict[Key, Manifest] = {}
+        self._history: list[tuple[int, Resource, Event]] = []
+        self._versions = count(1)
+        self._changed = threading.Condition(threading.RLock())
+        self._is_open = True
+
+    def read(self, key: Key) -> Manifest:
+        with self._changed:
+            if key not in self._objects:
+                raise ObjectNotFoundError(f"'{key.name}' not found")
+            return deepcopy(self._objects[key])
+
+    def apply(self, key: Key, manifest: Manifest) -> Manifest:
+        with self._changed:
+            self._check("apply", key)
+            before = self._objects.get(key)
+            return self._store(key, _layered(before or {}, manifest))
+
+    def merge(self, key: Key, changes: Manifest) -> Manifest:
+        with self._changed:
+            self._check("merge", key)
+            before = self.read(key)
+            version = changes.get("metadata", {}).get("resourceVersion")
+            if version not in {None, before["metadata"]["resourceVersion"]}:
+                raise ObjectConflictError("the object has been modified")
+            return self._store(key, _patched(before, changes))
+
+    def create(self, key: Key, manifest: Manifest) -> Manifest:
+        with self._changed:
+            self._check("create", key)
+            if key in self._objects:
+                raise ObjectConflictError(f"'{key.name}' already exists")
+            return self._store(key, manifest)
+
+    def replace(self, key: Key, manifest: Manifest) -> Manifest:
+        with self._changed:
+            self._check("replace", key)
+            before = self.read(key)
+            if manifest["metadata"]["resourceVersion"] != before["metadata"]["resourceVersion"]:
+                raise ObjectConflictError("the object has been modified")
+            return self._store(key, manifest)
+
+    def delete(self, key: Key, uid: str | None = None) -> None:
+        with self._changed:
+            self._check("delete", key)
+            before = self.read(key)
+            if uid not in {None, before["metadata"]["uid"]}:
+                raise ObjectConflictError("the UID in the precondition is another")
+            if before["metadata"].get("finalizers"):
+                before["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+                self._store(key, before)
+            else:
+                del self._objects[key]
+                before["metadata"]["resourceVersion"] = str(next(self._versions))
+                self._tell("DELETED", key, before)
+
+    def list_all(self, resource: Resource) -> Listing:
+        with self._changed:
+            found = [item for key, item in self._objects.items() if key.resource == resource]
+            return Listing(deepcopy(found), str(next(self._versions)))
+
+    def watch(self, resource: Resource, version: str) -> Iterator[Event]:
+        seen = int(version)
+        while True:
+            with self._changed:
+                if seen < self.oldest:
+                    raise VersionGoneError("too old resource version")
+                self._changed.wait_for(lambda: self.since(resource, seen) or not self._is_open, 5)  # noqa: B023 - called at once
+                told = self.since(resource, seen)
+                if not told:
+                    return
+            for event in told:
+                seen = int(event.manifest["metadata"]["resourceVersion"])
+                yield event
+
+    def running_pod_uid(self, namespace: str, name: str) -> str | None:
+        return self.pods.get((namespace, name))
+
+    def build_logs(self, namespace: str, job: str) -> str:
+        if (namespace, job) not in self.logs:
+            raise ObjectNotFoundError(f"The Job '{job}' has no pod, or has none any more.")
+        return self.logs[namespace, job]
+
+    def review_token(self, token: str) -> PodIdentity | None:
+        return self.tokens.get(token)
+
+    def since(self, resource: Resource, version: int) -> list[Event]:
+        """Return what happened to a kind after a version."""
+        with self._changed:
+            return [
+                deepcopy(event)
+                for at, kind, event in self._history
+                if at > version and kind == resource
+            ]
+
+    def change_spec(self, key: Key, **fields: object) -> Manifest:
+        """Edit a spec, as somebody with kubectl would; ``None`` takes a field away."""
+        with self._changed:
+            return self._store(key, _patched(self.read(key), {"spec": fields}))
+
+    def set_status(self, key: Key, **status: object) -> Manifest:
+        """Report a status, as the operator would."""
+        with self._changed:
+            return self._store(key, {**self.read(key), "status": status})
+
+    def finish(self, key: Key) -> None:
+        """Take the finalizers away, as the operator does last."""
+        with self._changed:
+            self._objects[key]["metadata"].pop("finalizers", None)
+            self.delete(key)
+
+    def has(self, key: Key) -> bool:
+        """Say whether an object is there."""
+        return key in self._objects
+
+    def forget_history(self) -> None:
+        """Make every version of before too old to watch from."""
+        with self._changed:
+            self._history.clear()
+            self.oldest = next(self._versions)
+
+    def close(self) -> None:
+        """End every watch."""
+        with self._changed:
+            self._is_open = False
+            self._changed.notify_all()
+
+    def _check(self, verb: str, key: Key) -> None:
+        self.writes.append((verb, key.name))
+        if key.name in self.failures:
+            raise self.failures[key.name]
+        is_lease = key.resource.plural == "leases"
+        if key.namespace and not is_lease and key.namespace not in self.namespaces:
+            raise ObjectNotFoundError(f'namespaces "{key.namespace}" not found')
+
+    def _store(self, key: Key, manifest: Manifest) -> Manifest:
+        before = self._objects.get(key)
+        after = deepcopy(manifest)
+        metadata = after["metadata"]
+        metadata.pop("resourceVersion", None)
+        if before is None:
+            metadata.update(uid=str(uuid4()), generation=1, creationTimestamp=CREATED)
+        else:
+            old = before["metadata"]
+            metadata.update({field: old[field] for field in ("uid", "generation")})
+            metadata["generation"] += int(before.get("spec") != after.get("spec"))
+            metadata["resourceVersion"] = old["resourceVersion"]
+            if after == before:
+                return deepcopy(before)
+        metadata["resourceVersion"] = str(next(self._versions))
+        self._objects[key] = after
+        self._tell("ADDED" if before is None else "MODIFIED", key, after)
+        return deepcopy(after)
+
+    def _tell(self, verb: str, key: Key, manifest: Manifest) -> None:
+        version = int(manifest["metadata"]["resourceVersion"])
+        self._history.append((version, key.resource, Event(verb, deepcopy(manifest))))
+        self._changed.notify_all()
+
+
+CREATED = "2026-01-01T00:00:00Z"
+
+
+def _is_a_cluster(cluster: MemoryCluster) -> Cluster:
+    return cluster
+
+
+def _layered(below: Manifest, above: Manifest) -> Manifest:
+    merged = {**below, **above}
+    for field in below.keys() & above.keys():
+        if isinstance(below[field], dict) and isinstance(above[field], dict):
+            merged[field] = _layered(below[field], above[field])
+    return merged
+
+
+def _patched(value: Any, changes: Any) -> Any:  # noqa: ANN401 - JSON values, after RFC 7386
+    if not isinstance(changes, dict):
+        return deepcopy(changes)
+    patched = dict(value) if isinstance(value, dict) else {}
+    for field, change in changes.items():
+        if change is None:
+            patched.pop(field, None)
+        else:
+            patched[field] = _patched(patched.get(field), change)
+    return patched

@@ -1,0 +1,222 @@
+"""Drives the mirror's worker step by step, so that a test decides what comes before what."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlmodel import Session, select
+from tests.component.raworc_api.memory_cluster import MemoryCluster
+
+from raworc_api.cluster import SESSIONS, SPACES, Key, Manifest, Resource
+from raworc_api.database import Sessions
+from raworc_api.messages.tables import MessageRecord
+from raworc_api.mirror import outbox
+from raworc_api.mirror.exporter import Exporter
+from raworc_api.mirror.importer import Importer
+from raworc_api.mirror.inbox import Inbox, Listed, Seen
+from raworc_api.mirror.kinds import Kind
+from raworc_api.mirror.outbox import Place
+from raworc_api.mirror.session_kind import SessionKind
+from raworc_api.mirror.space_kind import SpaceKind
+from raworc_api.mirror.tables import OutboxRow
+from raworc_api.mirror.worker import Worker
+from raworc_api.sessions.tables import SessionRecord
+from raworc_api.spaces.tables import SpaceRecord
+from raworc_api.wake import Bus
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+SPACE = "team"
+NAMESPACE = "raworc-team"
+
+
+class HeardBus(Bus):
+    """A bus that remembers on which topics it was told something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+
+    def publish(self, topic: str, data: dict[str, Any] | None = None) -> None:
+        self.heard.append(topic)
+        super().publish(topic, data)
+
+
+class MirrorBed:
+    """A worker on a real database and a cluster in memory; nothing runs by itself."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self.sessions = sessions
+        self.cluster = MemoryCluster()
+        self.cluster.namespaces.add(NAMESPACE)
+        self.bus = HeardBus()
+        self._kinds: dict[str, Kind[Any]] = {
+            SPACES.kind: SpaceKind(),
+            SESSIONS.kind: SessionKind("raworc-"),
+        }
+        self._seen = {SPACES: 0, SESSIONS: 0}
+        self.start()
+
+    def start(self) -> None:
+        """Start a mirror, as a process does that knows nothing yet."""
+        self.inbox = Inbox()
+        exporter = Exporter(self.cluster, self.sessions, self.bus, self._kinds, lambda: NOW)
+        importer = Importer(self.cluster, self.sessions, exporter, self._kinds, lambda: NOW)
+        self.worker = Worker(
+            self.sessions, exporter, importer, self.inbox, lambda: True, lambda: 0.0
+        )
+
+    def restart(self) -> None:
+        """Start anew, with a list of all objects; what happened before is not told."""
+        self.start()
+        for resource, kind in (
+            (SPACES, self._kinds[SPACES.kind]),
+            (SESSIONS, self._kinds[SESSIONS.kind]),
+        ):
+            listing = self.cluster.list_all(resource)
+            self._seen[resource] = int(listing.version)
+            places = [kind.place(manifest) for manifest in listing.items]
+            for manifest in listing.items:
+                self.inbox.put(Seen(resource.kind, manifest))
+            self.inbox.put(Listed(resource.kind, frozenset(filter(None, places))))
+
+    def export(self) -> None:
+        """Let the worker do what is due in the outbox."""
+        self.worker._empty_outbox()
+
+    def hear(self) -> None:
+        """Let the worker take in everything that happened in the cluster."""
+        for resource in self._seen:
+            for event in self.cluster.since(resource, self._seen[resource]):
+                self._seen[resource] = int(event.manifest["metadata"]["resourceVersion"])
+                is_deleted = event.type == "DELETED"
+                self.inbox.put(Seen(resource.kind, event.manifest, is_deleted))
+        self.inbox.take_hint()
+        while item := self.inbox.take(0):
+            self.worker._handle(item)
+
+    def settle(self) -> None:
+        """Let the worker do everything that there is to do."""
+        self.export()
+        self.hear()
+        self.export()
+        self.hear()
+
+    def tell(self, resource: Resource, manifest: Manifest, *, is_deleted: bool = False) -> None:
+        """Tell the worker of one event, however old."""
+        self.worker._handle(Seen(resource.kind, manifest, is_deleted))
+
+    def add_space(self, **spec: object) -> None:
+        """Make a space as REST does."""
+        with self.sessions() as db:
+            db.add(
+                SpaceRecord(name=SPACE, spec=spec, created_by="ann", created_at=NOW, updated_at=NOW)
+            )
+            outbox.request(db, SPACES.kind, SPACE, SPACE)
+            db.commit()
+
+    def add_session(self, name: str = "one", **spec: object) -> str:
+        """Make a session as REST does."""
+        session_id = str(uuid4())
+        with self.sessions() as db:
+            db.add(
+                SessionRecord(
+                    id=session_id,
+                    space=SPACE,
+                    name=name,
+                    spec={"space": SPACE, "closed": False, **spec},
+                    created_by="ann",
+                    created_at=NOW,
+                    last_activity_at=NOW,
+                )
+            )
+            db.flush()
+            db.add(
+                MessageRecord(
+                    id=str(uuid4()),
+                    session_id=session_id,
+                    seq=1,
+                    revision=1,
+                    role="user",
+                    content="Hello",
+                    status="queued",
+                    created_by="ann",
+                    created_at=NOW,
+                )
+            )
+            outbox.request(db, SESSIONS.kind, SPACE, name)
+            db.commit()
+        return session_id
+
+    def change_session(
+        self, name: str = "one", spec: dict[str, Any] | None = None, **fields: object
+    ) -> None:
+        """Change a session's record as REST does."""
+        with self.sessions() as db:
+            session = self._session(db, name)
+            session.spec = {**session.spec, **(spec or {})}
+            session.closed = session.spec["closed"]
+            for field, value in fields.items():
+                setattr(session, field, value)
+            outbox.request(db, SESSIONS.kind, SPACE, name)
+            db.commit()
+
+    def session(self, name: str = "one") -> SessionRecord:
+        """Return a session's record; there must be one."""
+        with self.sessions() as db:
+            return self._session(db, name)
+
+    def space(self) -> SpaceRecord:
+        """Return the space's record; there must be one."""
+        with self.sessions() as db:
+            return db.get_one(SpaceRecord, SPACE)
+
+    def names(self) -> set[str]:
+        """Return the names of all sessions that have an object."""
+        with self.sessions() as db:
+            return {one.name for one in db.exec(select(SessionRecord)) if one.uid is not None}
+
+    def count(self, table: type[Any]) -> int:
+        """Count the rows of a table."""
+        with self.sessions() as db:
+            return len(db.exec(select(table)).all())
+
+    def waiting(self) -> list[Place]:
+        """Return for which objects a row waits in the outbox."""
+        with self.sessions() as db:
+            return [outbox.place_of(row) for row in db.exec(select(OutboxRow))]
+
+    def _session(self, db: Session, name: str) -> SessionRecord:
+        query = select(SessionRecord).where(
+            SessionRecord.space == SPACE, SessionRecord.name == name
+        )
+        return db.exec(query).one()
+
+
+def session_key(name: str = "one") -> Key:
+    """Name the object of a session."""
+    return Key(SESSIONS, name, NAMESPACE)
+
+
+def space_key() -> Key:
+    """Name the object of the space."""
+    return Key(SPACES, SPACE)
+
+
+def session_manifest(name: str = "one", **spec: object) -> Manifest:
+    """Write a session as somebody with kubectl would."""
+    return {
+        "apiVersion": SESSIONS.api_version,
+        "kind": SESSIONS.kind,
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {"space": SPACE, **spec},
+    }
+
+
+def space_manifest(**spec: object) -> Manifest:
+    """Write a space as somebody with kubectl would."""
+    return {
+        "apiVersion": SPACES.api_version,
+        "kind": SPACES.kind,
+        "metadata": {"name": SPACE, "finalizers": ["raworc.dev/space-cleanup"]},
+        "spec": spec,
+    }

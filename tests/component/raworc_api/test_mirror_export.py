@@ -1,0 +1,269 @@
+"""From records to custom resources, on a real database."""
+
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import pytest
+from sqlmodel import select
+from tests.component.raworc_api.mirror_bed import (
+    NAMESPACE,
+    SPACE,
+    MirrorBed,
+    session_key,
+    session_manifest,
+    space_key,
+)
+
+from raworc_api.cluster import (
+    SESSIONS,
+    ClusterError,
+    ForbiddenObjectError,
+    InvalidObjectError,
+)
+from raworc_api.database import Sessions
+from raworc_api.messages.tables import MessageRecord
+from raworc_api.mirror import outbox
+from raworc_api.mirror.outbox import Place
+from raworc_api.mirror.tables import OutboxRow
+from raworc_api.sessions.tables import SessionRecord
+from raworc_api.spaces.tables import SpaceRecord
+from raworc_api.wake import session_topic
+
+ONE = Place(SESSIONS.kind, SPACE, "one")
+
+
+@pytest.fixture
+def bed(sessions: Sessions) -> MirrorBed:
+    return MirrorBed(sessions)
+
+
+def test_a_new_session_is_applied_with_its_id(bed: MirrorBed) -> None:
+    session_id = bed.add_session(agent="echo")
+    bed.export()
+    live = bed.cluster.read(session_key())
+    assert live["spec"] == {"space": SPACE, "closed": False, "agent": "echo"}
+    assert live["metadata"]["labels"] == {"raworc.dev/session-id": session_id}
+    record = bed.session()
+    assert (record.uid, record.generation) == (live["metadata"]["uid"], 1)
+    assert bed.waiting() == []
+
+
+def test_what_does_not_differ_is_not_written(bed: MirrorBed) -> None:
+    bed.add_session()
+    bed.export()
+    bed.change_session()
+    bed.export()
+    assert bed.cluster.writes == [("apply", "one")]
+    assert bed.waiting() == []
+
+
+def test_a_host_report_changes_the_annotation_and_nothing_else(bed: MirrorBed) -> None:
+    bed.add_session()
+    bed.settle()
+    bed.change_session(host_pod_uid="pod-1", host_state="busy")
+    bed.export()
+    live = bed.cluster.read(session_key())
+    assert live["metadata"]["annotations"] == {"raworc.dev/host": "pod-1/busy"}
+    assert live["metadata"]["generation"] == 1
+    bed.change_session(host_pod_uid=None, host_state=None)
+    bed.export()
+    assert bed.cluster.read(session_key())["metadata"]["annotations"] == {}
+
+
+def test_a_session_waits_for_the_namespace_of_its_space(bed: MirrorBed) -> None:
+    bed.cluster.namespaces.clear()
+    bed.add_space()
+    bed.add_session()
+    bed.settle()
+    assert bed.waiting() == [ONE]
+    bed.cluster.namespaces.add(NAMESPACE)
+    bed.export()
+    assert bed.waiting() == [ONE]  # its next try is not due yet
+    bed.cluster.set_status(space_key(), namespace=NAMESPACE)
+    bed.bus.heard.clear()
+    bed.hear()
+    assert outbox.TOPIC in bed.bus.heard
+    bed.export()
+    assert bed.cluster.has(session_key())
+    assert bed.waiting() == []
+
+
+def test_back_off_starts_small_grows_and_ends_at_half_a_minute(bed: MirrorBed) -> None:
+    bed.cluster.failures["one"] = ClusterError("etcd is on fire")
+    bed.add_session()
+    waits = []
+    for _ in range(10):
+        with bed.sessions() as db:
+            row = db.exec(select(OutboxRow)).one()
+            bed.worker._exporter.export(row)
+            wait = outbox.seconds_to_next(db)
+            assert wait is not None
+            waits.append(wait)
+    assert waits[0] <= 0.1
+    assert all(earlier < later for earlier, later in pairwise(waits[:9]))
+    assert max(waits) <= 30.0
+    assert bed.session().conditions[0]["reason"] == "NotApplied"
+    assert "etcd is on fire" in bed.session().conditions[0]["message"]
+    bed.cluster.failures.clear()
+    bed.change_session()
+    bed.export()
+    assert bed.session().conditions == []
+
+
+def test_what_the_cluster_refuses_is_said_and_not_tried_again(bed: MirrorBed) -> None:
+    bed.cluster.failures["one"] = InvalidObjectError("`agent` must be a name")
+    session_id = bed.add_session()
+    bed.export()
+    assert bed.waiting() == []
+    (condition,) = bed.session().conditions
+    assert (condition["type"], condition["status"]) == ("Mirrored", "False")
+    assert (condition["reason"], condition["message"]) == ("Refused", "`agent` must be a name")
+    assert session_topic(session_id) in bed.bus.heard
+
+
+def test_a_quota_is_said_and_tried_again(bed: MirrorBed) -> None:
+    bed.cluster.failures["one"] = ForbiddenObjectError("exceeded quota")
+    bed.add_session()
+    bed.export()
+    revision = bed.session().revision
+    assert bed.session().conditions[0]["reason"] == "Forbidden"
+    with bed.sessions() as db:
+        bed.worker._exporter.export(db.exec(select(OutboxRow)).one())
+    assert bed.session().revision == revision  # the same again is nothing new
+    assert bed.waiting() == [ONE]
+
+
+def test_a_refused_space_says_so_in_its_status(bed: MirrorBed) -> None:
+    bed.cluster.failures[SPACE] = InvalidObjectError("too long")
+    bed.add_space()
+    bed.export()
+    status = bed.space().status
+    assert status is not None
+    assert status["conditions"][0]["message"] == "too long"
+
+
+def test_an_agent_that_rest_removes_is_gone_though_kubectl_wrote_it(bed: MirrorBed) -> None:
+    agents = [{"name": "a", "repo": "o/a"}, {"name": "b", "repo": "o/b"}]
+    manifest = {"metadata": {"name": SPACE}, "spec": {"agents": agents}}
+    bed.cluster.create(space_key(), manifest)
+    bed.hear()
+    with bed.sessions() as db:
+        space = db.get_one(SpaceRecord, SPACE)
+        space.spec = {"agents": agents[1:]}
+        outbox.request(db, "Space", SPACE, SPACE)
+        db.commit()
+    bed.export()
+    assert bed.cluster.read(space_key())["spec"] == {"agents": agents[1:]}
+
+
+def test_what_rest_and_kubectl_change_at_once_is_merged(bed: MirrorBed) -> None:
+    bed.add_session()
+    bed.settle()
+    bed.cluster.change_spec(session_key(), agent="echo", metadata={"team": "red"})
+    bed.change_session(spec={"closed": True})
+    bed.export()
+    live = bed.cluster.read(session_key())
+    assert live["spec"]["closed"] is True
+    assert live["spec"]["agent"] == "echo"
+    record = bed.session()
+    assert record.spec == live["spec"]
+    assert record.agent == "echo"
+    assert record.generation == live["metadata"]["generation"]
+
+
+def test_a_change_during_an_apply_is_not_lost(
+    bed: MirrorBed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bed.add_session()
+    apply = bed.cluster.apply
+
+    def apply_and_change(*arguments: object) -> object:
+        live = apply(*arguments)  # type: ignore[arg-type] # passed through
+        bed.cluster.change_spec(session_key(), agent="echo")
+        bed.change_session(spec={"closed": True})
+        return live
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bed.cluster, "apply", apply_and_change)
+        with bed.sessions() as db:
+            bed.worker._exporter.export(db.exec(select(OutboxRow)).one())
+    assert bed.waiting() == [ONE]
+    bed.settle()
+    spec = {"space": SPACE, "closed": True, "agent": "echo"}
+    assert bed.cluster.read(session_key())["spec"] == spec
+    assert bed.session().spec == spec
+    assert bed.waiting() == []
+
+
+def test_killed_between_apply_and_commit_it_carries_on(bed: MirrorBed) -> None:
+    session_id = bed.add_session()
+    labels = {"raworc.dev/session-id": session_id}
+    manifest = session_manifest(closed=False)
+    manifest["metadata"]["labels"] = labels
+    bed.cluster.apply(session_key(), manifest)
+    bed.restart()
+    bed.settle()
+    assert bed.session().id == session_id
+    assert bed.session().uid == bed.cluster.read(session_key())["metadata"]["uid"]
+    assert bed.count(SessionRecord) == 1
+    assert bed.waiting() == []
+
+
+def test_a_deleted_session_goes_with_its_messages_once_the_cluster_let_it_go(
+    bed: MirrorBed,
+) -> None:
+    session_id = bed.add_session()
+    bed.settle()
+    bed.cluster._objects[session_key()]["metadata"]["finalizers"] = ["some.one/else"]
+    bed.change_session(deleting=True)
+    bed.settle()
+    assert bed.session().deleting
+    assert bed.waiting() == []
+    bed.cluster.finish(session_key())
+    bed.bus.heard.clear()
+    bed.hear()
+    assert bed.count(SessionRecord) == bed.count(MessageRecord) == 0
+    assert bed.bus.heard == [session_topic(session_id)]
+
+
+def test_a_session_deleted_before_it_was_applied_goes_at_once(bed: MirrorBed) -> None:
+    bed.add_session()
+    bed.change_session(deleting=True)
+    bed.export()
+    assert bed.count(SessionRecord) == 0
+    assert bed.waiting() == []
+
+
+def test_a_delete_spares_another_object_of_the_same_name(bed: MirrorBed) -> None:
+    bed.add_session()
+    bed.settle()
+    bed.cluster.delete(session_key())
+    bed.cluster.create(session_key(), session_manifest(agent="other"))
+    bed.change_session(deleting=True)
+    bed.settle()
+    assert bed.cluster.has(session_key())
+    assert bed.session().agent == "other"
+    assert bed.session().created_by == "kubectl"
+
+
+def test_a_change_does_not_bring_back_what_kubectl_deleted(bed: MirrorBed) -> None:
+    bed.add_session()
+    bed.settle()
+    bed.cluster.delete(session_key())
+    bed.change_session(spec={"closed": True})
+    bed.settle()
+    assert not bed.cluster.has(session_key())
+    assert bed.count(SessionRecord) == 0
+    assert bed.waiting() == []
+
+
+def test_two_requests_leave_one_row_with_the_earlier_time(bed: MirrorBed) -> None:
+    for delay in (5, 0, 9):
+        with bed.sessions() as db:
+            outbox.request(db, *ONE, delay)
+            db.commit()
+    assert bed.waiting() == [ONE]
+    with bed.sessions() as db:
+        assert len(outbox.due(db)) == 1
+        row = outbox.due(db)[0]
+        assert abs(row.available_at - datetime.now(UTC)).total_seconds() < 60

@@ -1,0 +1,101 @@
+"""Every route names what it demands of its caller: nothing is open by oversight."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from fastapi import APIRouter, FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import RouteContext, iter_route_contexts
+
+from raworc_api.access import FromPeer, Permission, logged_in, public, session_pod
+from raworc_api.app import create_app
+from raworc_api.security import Tokens
+from raworc_api.services import Ground, make_services
+from raworc_api.settings import DatabaseSettings, Settings
+from raworc_api.wake import Bus
+
+DESCRIPTION = "/api/v0/openapi.json"
+RESOURCES = {"spaces", "agents", "space-builds", "sessions", "messages"}
+VERBS = {"get", "list", "create", "update", "delete"}
+PUBLIC = {"/health", "/ready", "/version", "/auth/login"}
+
+
+@pytest.fixture(scope="module")
+def app() -> FastAPI:
+    settings = Settings(DatabaseSettings("db", 1, "n", "u", "p"), Path("/keys"), Path("/password"))
+    tokens = Tokens({"1": "k" * 32})
+    ground = Ground(settings, tokens, Mock(), Bus(), Mock(), asyncio.Event())
+    return create_app(ground, make_services(ground))
+
+
+def routes(app: FastAPI) -> Iterator[RouteContext]:
+    return (route for route in iter_route_contexts(app.routes) if route.path != DESCRIPTION)
+
+
+def demands(route: RouteContext) -> list[Callable[..., Any]]:
+    """Return what a route demands, of itself or through the routers that it lies in."""
+    return [call for call in _calls(route.dependant) if _is_demand(call)]
+
+
+def _calls(dependant: Dependant) -> Iterator[Callable[..., Any]]:
+    for inner in dependant.dependencies:
+        if inner.call is not None:
+            yield inner.call
+        yield from _calls(inner)
+
+
+def _is_demand(call: Callable[..., Any]) -> bool:
+    return isinstance(call, Permission | FromPeer) or call in {public, logged_in, session_pod}
+
+
+def test_every_route_makes_exactly_one_demand(app: FastAPI) -> None:
+    found = {f"{route.methods} {route.path}": demands(route) for route in routes(app)}
+    assert len(found) > 30
+    assert {path: calls for path, calls in found.items() if len(calls) != 1} == {}
+
+
+def test_a_route_without_a_demand_is_found() -> None:
+    app, router = FastAPI(openapi_url=None, docs_url=None, redoc_url=None), APIRouter()
+    router.get("/open")(lambda: None)
+    app.include_router(router)
+    assert [demands(route) for route in routes(app)] == [[]]
+
+
+def test_only_a_few_routes_are_for_anyone(app: FastAPI) -> None:
+    open_paths = {route.path for route in routes(app) if demands(route) == [public]}
+    assert {str(path).removeprefix("/api/v0") for path in open_paths} == PUBLIC
+
+
+def test_permissions_use_the_words_of_the_contract(app: FastAPI) -> None:
+    named = [demand for route in routes(app) for demand in demands(route)]
+    permissions = [demand for demand in named if isinstance(demand, Permission)]
+    assert {permission.resource for permission in permissions} == RESOURCES
+    assert {permission.verb for permission in permissions} <= VERBS
+
+
+def test_host_routes_are_for_session_pods_alone(app: FastAPI) -> None:
+    host = [route for route in routes(app) if "/host/" in str(route.path)]
+    assert len(host) == 5
+    assert all(demands(route) == [session_pod] for route in host)
+
+
+def test_every_described_route_has_a_name_of_its_own(app: FastAPI) -> None:
+    described = [route for route in routes(app) if route.include_in_schema]
+    names = [route.operation_id for route in described]
+    assert None not in names
+    assert len(set(names)) == len(names)
+
+
+def test_problems_are_described_in_their_own_media_type(app: FastAPI) -> None:
+    responses = [
+        response
+        for operations in app.openapi()["paths"].values()
+        for operation in operations.values()
+        for status, response in operation["responses"].items()
+        if status >= "400"
+    ]
+    assert all("application/problem+json" in response["content"] for response in responses)

@@ -1,0 +1,119 @@
+import threading
+from pathlib import Path
+
+import pytest
+from jose import jwt
+
+from raworc_api import security
+from raworc_api.problems import TooManyProblem, UnauthenticatedProblem
+from raworc_api.security import (
+    AUDIENCE,
+    ISSUER,
+    PEERS_AUDIENCE,
+    Passwords,
+    Tokens,
+    read_admin_password,
+    read_keys,
+)
+
+OLD, NEW = "o" * 32, "n" * 32
+FAR = 4_000_000_000
+
+
+@pytest.fixture(scope="module")
+def passwords() -> Passwords:
+    return Passwords()
+
+
+def forged(key: str = OLD, kid: object = "1", algorithm: str = "HS256", **claims: object) -> str:
+    good = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ann", "iat": 1, "exp": FAR}
+    merged = {name: value for name, value in {**good, **claims}.items() if value is not None}
+    return jwt.encode(merged, key, algorithm, headers={"kid": kid})
+
+
+def test_a_token_says_who_and_until_when() -> None:
+    token = Tokens({"1": OLD}).issue("ann", 60)
+    claims = Tokens({"1": OLD}).verify(token.text)
+    assert (claims.subject, claims.expires_at) == ("ann", token.expires_at)
+
+
+def test_the_newest_key_signs_and_the_old_one_still_verifies() -> None:
+    both = Tokens({"1": OLD, "2": NEW})
+    assert both.verify(Tokens({"1": OLD}).issue("ann", 60).text).subject == "ann"
+    assert Tokens({"2": NEW}).verify(both.issue("ann", 60).text).subject == "ann"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        forged(key=NEW),
+        forged(kid="2"),
+        forged(kid=["1"]),
+        forged(kid=None),
+        forged(algorithm="HS512"),
+        forged(iss="other"),
+        forged(aud="other"),
+        forged(aud=PEERS_AUDIENCE),
+        forged(exp=1),
+        forged(exp=None),
+        forged(iss=None),
+        forged(aud=None),
+        forged(sub=None),
+        forged(sub=7),
+        "",
+        "a.b.c",
+        "é",
+        ".".join(("W" * 5000, "e30", "x")),
+        # {"alg": "none", "kid": "1"}
+        "eyJhbGciOiJub25lIiwia2lkIjoiMSJ9.e30.",
+    ],
+)
+def test_a_token_that_is_not_ours_is_refused(token: str) -> None:
+    with pytest.raises(UnauthenticatedProblem):
+        Tokens({"1": OLD}).verify(token)
+
+
+def test_a_password_matches_itself_alone(passwords: Passwords) -> None:
+    hashed = passwords.hash("correct horse")
+    assert hashed.startswith("$argon2id$")
+    assert passwords.matches("correct horse", hashed)
+    assert not passwords.matches("battery staple", hashed)
+    assert not passwords.matches("", hashed)
+
+
+def test_nobody_has_a_password(passwords: Passwords) -> None:
+    assert not passwords.matches("nobody has this password", None)
+
+
+def test_more_logins_than_the_memory_allows_are_told_to_come_back(
+    passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(security, "_PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(passwords, "_turns", threading.BoundedSemaphore(1))
+    with passwords._turn(), pytest.raises(TooManyProblem):
+        passwords.matches("a", None)
+
+
+def test_keys_are_read_without_the_links_of_a_mounted_secret(tmp_path: Path) -> None:
+    (tmp_path / "..data").write_text("no key")
+    (tmp_path / "2026-01").write_text(OLD + "\n")
+    assert read_keys(tmp_path) == {"2026-01": OLD}
+
+
+@pytest.mark.parametrize("content", [{}, {"1": "short"}])
+def test_no_key_and_a_weak_key_are_refused(tmp_path: Path, content: dict[str, str]) -> None:
+    for name, key in content.items():
+        (tmp_path / name).write_text(key)
+    with pytest.raises(SystemExit):
+        read_keys(tmp_path)
+
+
+def test_the_first_administrator_needs_a_password_of_some_length(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    with pytest.raises(SystemExit, match="RAWORC_ADMIN_PASSWORD_FILE"):
+        read_admin_password(file)
+    file.write_text("admin")
+    with pytest.raises(SystemExit, match="12"):
+        read_admin_password(file)
+    file.write_text("a good long password\n")
+    assert read_admin_password(file) == "a good long password"

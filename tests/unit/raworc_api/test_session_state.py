@@ -1,0 +1,33 @@
+from dataclasses import dataclass
+
+import pytest
+
+from raworc_api.sessions.state import session_state
+
+
+@dataclass
+class Seen:
+    closed: bool = False
+    cr_state: str | None = None
+    host_state: str | None = None
+
+
+@pytest.mark.parametrize(
+    ("seen", "state"),
+    [
+        (Seen(), "init"),
+        (Seen(cr_state="init"), "init"),
+        (Seen(cr_state="idle"), "init"),
+        (Seen(cr_state="init", host_state="idle"), "idle"),
+        (Seen(cr_state="idle", host_state="busy"), "busy"),
+        (Seen(cr_state="errored"), "errored"),
+        (Seen(cr_state="errored", host_state="busy"), "errored"),
+        (Seen(closed=True), "closed"),
+        (Seen(closed=True, cr_state="idle", host_state="busy"), "busy"),
+        (Seen(closed=True, cr_state="closed", host_state="busy"), "closed"),
+        (Seen(closed=True, cr_state="errored"), "closed"),
+        (Seen(closed=False, cr_state="closed"), "init"),
+    ],
+)
+def test_the_state_of_a_session(seen: Seen, state: str) -> None:
+    assert session_state(seen) == state
