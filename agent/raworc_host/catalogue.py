@@ -1,0 +1,47 @@
+"""The agents of the image, as the build listed them."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from raworc_host.conversation import Json
+from raworc_host.journal import note
+
+_DEFAULT_HANDLER = "main.process_message"
+_DEFAULT_PYTHON = "/usr/bin/python3"
+
+
+class Agent(NamedTuple):
+    """One agent of the image."""
+
+    name: str
+    runtime: str
+    handler: str
+    description: str
+    purpose: str
+    capabilities: Sequence[str]
+    python: str
+
+    @classmethod
+    def parse(cls, wire: Json) -> Self:
+        """Read one entry of the list."""
+        return cls(
+            name=wire["name"],
+            runtime=wire.get("runtime") or "python",
+            handler=wire.get("handler") or _DEFAULT_HANDLER,
+            description=wire.get("description") or "",
+            purpose=wire.get("purpose") or "",
+            capabilities=wire.get("capabilities") or (),
+            python=wire.get("python") or _DEFAULT_PYTHON,
+        )
+
+
+def read_catalogue(path: Path) -> tuple[Agent, ...]:
+    """Read the list; an image without a readable one has no agents."""
+    try:
+        listed: list[Any] = json.loads(path.read_bytes())
+        return tuple(Agent.parse(wire) for wire in listed)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        note(f"{path} lists no agents: {error!r}")
+        return ()

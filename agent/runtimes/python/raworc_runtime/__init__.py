@@ -1,0 +1,1 @@
+"""What loads a Python agent: it runs under the agent's own interpreter, standard library only."""

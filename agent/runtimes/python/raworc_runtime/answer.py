@@ -1,0 +1,95 @@
+"""Gets the answer out of whatever a handler returns."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from raworc_runtime.channel import whole_characters
+
+if TYPE_CHECKING:
+    from asyncio import Runner
+
+MAX_BYTES = 16 * 1024 * 1024
+
+Result = TypeVar("Result")
+
+
+class InvalidAnswerError(Exception):
+    """What the handler returned is no answer."""
+
+
+class AnswerTooLargeError(Exception):
+    """The answer is longer than an answer may be."""
+
+    def __init__(self) -> None:
+        super().__init__("The answer is longer than 16 MiB.")
+
+
+class Answers:
+    """Turns results of handlers into text; pieces are passed on as they come."""
+
+    def __init__(self, on_piece: Callable[[str], None]) -> None:
+        self._on_piece = on_piece
+        self._runner: Runner | None = None
+
+    def text_of(self, result: object) -> str:
+        """Return the answer: a string, or the pieces of a generator, now or awaited."""
+        if isinstance(result, Awaitable):
+            return self.text_of(self._run(_awaited(result)))
+        if isinstance(result, AsyncIterator):
+            return self._run(self._gather(result))
+        if isinstance(result, Iterator):
+            pieces = _Pieces(self._on_piece)
+            for piece in result:
+                pieces.add(piece)
+            return pieces.text()
+        return _checked(result, "returned")
+
+    async def _gather(self, result: AsyncIterator[object]) -> str:
+        pieces = _Pieces(self._on_piece)
+        async for piece in result:
+            pieces.add(piece)
+        return pieces.text()
+
+    def _run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        """Run in the one event loop, which stays: agents keep their clients in it."""
+        if self._runner is None:
+            import asyncio  # noqa: PLC0415 - takes longer than all the rest; most agents need none
+
+            self._runner = asyncio.Runner()
+        return self._runner.run(coroutine)
+
+
+class _Pieces:
+    """The pieces of one answer."""
+
+    def __init__(self, on_piece: Callable[[str], None]) -> None:
+        self._on_piece = on_piece
+        self._texts: list[str] = []
+        self._length = 0
+
+    def add(self, piece: object) -> None:
+        text = _checked(piece, "yielded")
+        self._length += len(text)
+        if self._length > MAX_BYTES:
+            raise AnswerTooLargeError
+        self._texts.append(text)
+        if text:
+            self._on_piece(text)
+
+    def text(self) -> str:
+        return _checked("".join(self._texts), "yielded")
+
+
+async def _awaited(result: Awaitable[Result]) -> Result:
+    return await result
+
+
+def _checked(value: object, deed: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidAnswerError(
+            f"The handler {deed} a value of type '{type(value).__name__}'; it must be a str."
+        )
+    text = whole_characters(value)
+    if len(text.encode()) > MAX_BYTES:
+        raise AnswerTooLargeError
+    return text
