@@ -11,7 +11,9 @@ from raworc_crds import agent_session, space
 from raworc_crds.group import CATEGORY, GROUP, VERSION
 from raworc_crds.wire import DNS_LABEL, Schema
 
-FOLDER = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[2]
+# The chart cannot read files outside its folder, so it gets the same ones.
+FOLDERS = (_ROOT / "crds", _ROOT / "helm" / "raworc-crds" / "files")
 
 # What a structural schema refuses; and defaults: the operator fills them in, so they can change.
 _DROPPED = {"title", "$defs", "const", "propertyNames", "default"}
@@ -168,16 +170,16 @@ def render() -> dict[str, str]:
 
 def main(arguments: list[str]) -> int:
     """Write the files, or with ``--check`` say which are not as the models render them."""
+    rendered = {folder / name: text for folder in FOLDERS for name, text in render().items()}
     stale = [
-        name
-        for name, text in render().items()
-        if not (FOLDER / name).exists() or (FOLDER / name).read_text() != text
+        path for path, text in rendered.items() if not path.exists() or path.read_text() != text
     ]
-    for name in stale:
+    for path in stale:
         if "--check" in arguments:
+            name = path.relative_to(_ROOT)
             sys.stderr.write(f"{name} is not what the models render: run `make crds`\n")
         else:
-            (FOLDER / name).write_text(render()[name])
+            path.write_text(rendered[path])
     return len(stale) if "--check" in arguments else 0
 
 

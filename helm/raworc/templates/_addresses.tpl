@@ -1,0 +1,75 @@
+{{/* Where the parts find each other, and the choice between what is bundled and what is not. */}}
+
+{{- define "raworc.apiUrl" -}}
+{{- $port := int .Values.api.service.port -}}
+http://{{ include "raworc.fullname" . }}-api.{{ .Release.Namespace }}.svc{{ if ne $port 80 }}:{{ $port }}{{ end }}
+{{- end -}}
+
+{{- define "raworc.adminSecret" -}}
+{{- .Values.admin.existingSecret | default (printf "%s-admin" (include "raworc.fullname" .)) -}}
+{{- end -}}
+
+{{- define "raworc.jwtSecret" -}}
+{{- .Values.jwt.existingSecret | default (printf "%s-jwt" (include "raworc.fullname" .)) -}}
+{{- end -}}
+
+{{- define "raworc.mysqlSecret" -}}
+{{- .Values.mysql.existingSecret | default (printf "%s-mysql" (include "raworc.fullname" .)) -}}
+{{- end -}}
+
+{{/* The database, as environment of the API server. */}}
+{{- define "raworc.database" -}}
+{{- $external := .Values.externalDatabase -}}
+- name: RAWORC_DATABASE_HOST
+  {{- if .Values.mysql.enabled }}
+  {{- if $external.host }}{{ fail "externalDatabase.host must be empty when mysql.enabled is true" }}{{ end }}
+  value: {{ include "raworc.fullname" . }}-mysql.{{ .Release.Namespace }}.svc
+  {{- else }}
+  value: {{ required "externalDatabase.host must be set when mysql.enabled is false" $external.host }}
+  {{- end }}
+- name: RAWORC_DATABASE_PORT
+  value: {{ ternary 3306 $external.port .Values.mysql.enabled | int | quote }}
+- name: RAWORC_DATABASE_NAME
+  value: {{ ternary "raworc" $external.name .Values.mysql.enabled }}
+- name: RAWORC_DATABASE_USER
+  value: {{ ternary "raworc" $external.user .Values.mysql.enabled | quote }}
+- name: RAWORC_DATABASE_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      {{- if .Values.mysql.enabled }}
+      name: {{ include "raworc.mysqlSecret" . }}
+      key: password
+      {{- else }}
+      name: {{ required "externalDatabase.passwordSecretRef.name must be set when mysql.enabled is false" $external.passwordSecretRef.name }}
+      key: {{ $external.passwordSecretRef.key }}
+      {{- end }}
+{{- end -}}
+
+{{/* The registry, as environment of the operator. */}}
+{{- define "raworc.registry" -}}
+{{- $external := .Values.externalRegistry -}}
+{{- if .Values.registry.enabled -}}
+{{- if $external.pushAddress }}{{ fail "externalRegistry.pushAddress must be empty when registry.enabled is true" }}{{ end -}}
+- name: RAWORC_REGISTRY_PUSH
+  value: {{ include "raworc.fullname" . }}-registry.{{ .Release.Namespace }}.svc:5000
+- name: RAWORC_REGISTRY_PULL
+  value: localhost:{{ .Values.registry.nodePort }}
+- name: RAWORC_REGISTRY_INSECURE
+  value: "true"
+{{- else -}}
+{{- $push := required "externalRegistry.pushAddress must be set when registry.enabled is false" $external.pushAddress -}}
+- name: RAWORC_REGISTRY_PUSH
+  value: {{ $push }}
+- name: RAWORC_REGISTRY_PULL
+  value: {{ $external.pullAddress | default $push }}
+- name: RAWORC_REGISTRY_INSECURE
+  value: {{ $external.insecure | quote }}
+{{- end -}}
+{{- end -}}
+
+{{/* Name of the ConfigMap with the certificates that builds trust; empty when there is none. */}}
+{{- define "raworc.caConfigMap" -}}
+{{- $ref := .Values.builds.caBundleConfigMapRef.name -}}
+{{- if and .Values.builds.caBundle $ref }}{{ fail "builds.caBundle must be empty when builds.caBundleConfigMapRef.name is set" }}{{ end -}}
+{{- if .Values.builds.caBundle }}{{ include "raworc.fullname" . }}-ca{{ else }}{{ $ref }}{{ end -}}
+{{- end -}}

@@ -1,0 +1,29 @@
+{{/*
+Data of a Secret: what it has already, else what is made up now, and the same for everybody who asks during one
+rendering; takes (list $ "name" (dict "key" "new value")).
+*/}}
+{{- define "raworc.secretData" -}}
+{{- $root := index . 0 -}}
+{{- $name := index . 1 -}}
+{{- if not (hasKey $root.Values "secretData") }}{{ $_ := set $root.Values "secretData" dict }}{{ end -}}
+{{- if not (hasKey $root.Values.secretData $name) -}}
+{{- $there := (lookup "v1" "Secret" $root.Release.Namespace $name | default dict).data -}}
+{{- $new := dict -}}
+{{- range $key, $value := index . 2 }}{{ $_ := set $new $key ($value | b64enc) }}{{ end -}}
+{{- $_ := set $root.Values.secretData $name ($there | default $new) -}}
+{{- end -}}
+{{- index $root.Values.secretData $name | toYaml -}}
+{{- end -}}
+
+{{- define "raworc.adminData" -}}
+{{- include "raworc.secretData" (list . (include "raworc.adminSecret" .) (dict "password" (randAlphaNum 24))) -}}
+{{- end -}}
+
+{{- define "raworc.jwtData" -}}
+{{- include "raworc.secretData" (list . (include "raworc.jwtSecret" .) (dict "k1" (randAlphaNum 48))) -}}
+{{- end -}}
+
+{{- define "raworc.mysqlData" -}}
+{{- $new := dict "root-password" (randAlphaNum 32) "password" (randAlphaNum 32) -}}
+{{- include "raworc.secretData" (list . (include "raworc.mysqlSecret" .) $new) -}}
+{{- end -}}

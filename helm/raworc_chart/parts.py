@@ -1,0 +1,106 @@
+"""The values of the parts that the chart runs: API server, operator, MySQL, registry."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from .wire import Image, Name, NodePort, Port, Quantity, Resources, Values, Words, resources
+
+
+class ServiceAccount(Values):
+    """The account of one part."""
+
+    create: bool = Field(default=True, description="whether the chart makes the account")
+    name: Name = Field("", description="its name; empty: the part's own name")
+    annotations: Words = Field({}, description="annotations of the account")
+
+
+class Service(Values):
+    """How the API server is reached."""
+
+    type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = Field(
+        "ClusterIP", description="kind of the service: ClusterIP, NodePort or LoadBalancer"
+    )
+    port: Port = Field(80, description="port of the service")
+    node_port: NodePort = Field(0, description="port on every node; 0: Kubernetes chooses one")
+    annotations: Words = Field({}, description="annotations of the service")
+
+
+class DisruptionBudget(Values):
+    """What a drain of nodes may do to the API server."""
+
+    enabled: bool = Field(
+        default=True, description="whether a drain may stop only one replica at a time"
+    )
+
+
+class Api(Values):
+    """The API server."""
+
+    replicas: Annotated[int, Field(ge=1, le=100)] = Field(2, description="how many run")
+    image: Image = Field(Image(repository="raworc/api"), description="its image")
+    token_seconds: Annotated[int, Field(ge=60, le=86_400)] = Field(
+        3_600, description="how long a login lasts"
+    )
+    resources: Resources = Field(
+        resources(("100m", "192Mi"), ("1", "768Mi")), description="what each replica may use"
+    )
+    service: Service = Field(Service(), description="how it is reached in the cluster")
+    service_account: ServiceAccount = Field(ServiceAccount(), description="its account")
+    pod_disruption_budget: DisruptionBudget = Field(
+        DisruptionBudget(), description="its availability while nodes are drained"
+    )
+
+
+class Operator(Values):
+    """The operator."""
+
+    image: Image = Field(
+        Image(repository="raworc/operator"),
+        description="its image, in which builds also fetch their sources",
+    )
+    resources: Resources = Field(
+        resources(("50m", "128Mi"), ("1", "512Mi")), description="what it may use"
+    )
+    service_account: ServiceAccount = Field(ServiceAccount(), description="its account")
+
+
+class Storage(Values):
+    """A volume."""
+
+    size: Quantity = Field(description="size of the volume")
+    class_name: Name = Field("", description="storage class; empty: the cluster's default")
+
+
+class Mysql(Values):
+    """The bundled MySQL: one instance, for trials and small installations."""
+
+    enabled: bool = Field(default=True, description="whether it runs; else set externalDatabase")
+    image: Image = Field(Image(repository="mysql", tag="9.7.1"), description="its image")
+    existing_secret: Name = Field(
+        "",
+        description=(
+            "name of a Secret with the keys root-password and password; empty: the chart makes one"
+        ),
+    )
+    buffer_pool_size: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[MG]$")] = Field(
+        "128M", description="memory of InnoDB's buffer pool"
+    )
+    storage: Storage = Field(Storage(size="8Gi"), description="its volume")
+    resources: Resources = Field(
+        resources(("100m", "384Mi"), ("2", "1Gi")), description="what it may use"
+    )
+
+
+class Registry(Values):
+    """The bundled image registry, without accounts: for trials and closed networks."""
+
+    enabled: bool = Field(default=True, description="whether it runs; else set externalRegistry")
+    image: Image = Field(Image(repository="registry", tag="3.1.2"), description="its image")
+    node_port: Annotated[int, Field(ge=1, le=65_535)] = Field(
+        30_500, description="port on every node, by which the nodes pull as localhost:nodePort"
+    )
+    storage: Storage = Field(Storage(size="20Gi"), description="its volume")
+    resources: Resources = Field(
+        resources(("20m", "64Mi"), ("1", "512Mi")), description="what it may use"
+    )

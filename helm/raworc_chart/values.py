@@ -1,0 +1,215 @@
+"""Every value of the chart, with its type, default and description."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from .parts import Api, Mysql, Operator, Registry
+from .wire import Image, Name, Port, Text, Values, Words
+
+Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]*$", max_length=253)]
+Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:/_-]*$", max_length=255)]
+
+
+class Defaults(Values):
+    """What Raworc's own images have in common."""
+
+    tag: Annotated[str, StringConstraints(pattern=r"^([\w][\w.@:-]{0,200})?$")] = Field(
+        "", description="tag of Raworc's own images; empty: the chart's appVersion"
+    )
+    pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
+        "IfNotPresent", description="when nodes pull images: Always, IfNotPresent or Never"
+    )
+
+
+class LocalReference(Values):
+    """A Secret of the release's namespace."""
+
+    name: Name = Field(description="name of the Secret")
+
+
+class Toleration(Values):
+    """A taint that pods tolerate."""
+
+    key: Text | None = Field(None, description="key of the taint")
+    operator: Literal["Exists", "Equal"] | None = Field(None, description="how value is compared")
+    value: Text | None = Field(None, description="value of the taint")
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
+        None, description="effect of the taint"
+    )
+    toleration_seconds: int | None = Field(None, description="how long NoExecute is tolerated")
+
+
+class Rbac(Values):
+    """The roles of the parts."""
+
+    create: bool = Field(
+        default=True, description="whether the chart makes the roles and their bindings"
+    )
+
+
+class NetworkPolicies(Values):
+    """Who may reach the parts."""
+
+    enabled: bool = Field(
+        default=True,
+        description="whether only the API server may reach MySQL, and only its port the API",
+    )
+
+
+class Generated(Values):
+    """A Secret that the chart makes once and keeps."""
+
+    existing_secret: Name = Field(
+        "", description="name of a Secret to use instead; empty: the chart makes one"
+    )
+
+
+class Tls(Values):
+    """TLS of the Ingress."""
+
+    enabled: bool = Field(default=False, description="whether the Ingress answers HTTPS")
+    secret_name: Name = Field(
+        "", description="name of the Secret with the certificate; empty: the controller's own"
+    )
+
+
+class Ingress(Values):
+    """The way in from outside."""
+
+    enabled: bool = Field(default=False, description="whether there is an Ingress")
+    class_name: Name = Field("", description="class of the Ingress; empty: the cluster's default")
+    host: Host = Field("", description="name under which clients reach the API; needed")
+    annotations: Words = Field(
+        {},
+        description=(
+            "annotations for the controller; event streams need long time-outs and no buffering"
+        ),
+    )
+    tls: Tls = Field(Tls(), description="TLS of the Ingress")
+
+
+class SecretKeyReference(Values):
+    """One key of a Secret of the release's namespace."""
+
+    name: Name = Field("", description="name of the Secret")
+    key: Annotated[str, StringConstraints(pattern=r"^[-._A-Za-z0-9]+$", max_length=253)] = Field(
+        "password", description="key in the Secret"
+    )
+
+
+class ExternalDatabase(Values):
+    """A MySQL that the chart does not run."""
+
+    host: Host = Field("", description="where it answers; needed when mysql.enabled is false")
+    port: Port = Field(3_306, description="its port")
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = Field(
+        "raworc", description="its database, which must be there"
+    )
+    user: Annotated[str, StringConstraints(min_length=1, max_length=32)] = Field(
+        "raworc", description="who logs in; may create and alter tables of that database"
+    )
+    password_secret_ref: SecretKeyReference = Field(
+        SecretKeyReference(), description="the Secret with the password"
+    )
+
+
+class ExternalRegistry(Values):
+    """An image registry that the chart does not run, and that asks for no credentials."""
+
+    push_address: Address = Field(
+        "",
+        description="where builds push, host[:port][/path]; needed when registry.enabled is false",
+    )
+    pull_address: Address = Field("", description="where nodes pull; empty: as pushAddress")
+    insecure: bool = Field(default=False, description="whether it is asked without TLS")
+
+
+class ConfigMapKeyReference(Values):
+    """One key of a ConfigMap of the release's namespace."""
+
+    name: Name = Field("", description="name of the ConfigMap")
+    key: Annotated[str, StringConstraints(pattern=r"^[-._A-Za-z0-9]+$", max_length=253)] = Field(
+        "ca.crt", description="key in the ConfigMap"
+    )
+
+
+class Builds(Values):
+    """How spaces are built."""
+
+    base_image: Address = Field(
+        "",
+        description=(
+            "image that agents are built on, below pushAddress or a full reference;"
+            " empty: raworc/agent with the tag of Raworc's own images"
+        ),
+    )
+    kaniko_image: Image = Field(
+        Image(repository="ghcr.io/osscontainertools/kaniko", tag="v1.27.0"),
+        description="image of the builder",
+    )
+    ca_bundle: Annotated[
+        str, StringConstraints(pattern=r"^$|-----BEGIN CERTIFICATE-----", max_length=500_000)
+    ] = Field(
+        "",
+        description=(
+            "certificates (PEM) of all the authorities that builds and git trust,"
+            " in place of the usual ones"
+        ),
+    )
+    ca_bundle_config_map_ref: ConfigMapKeyReference = Field(
+        ConfigMapKeyReference(),
+        description="a ConfigMap that holds them; restart the operator when it changes",
+    )
+    internal_git_hosts: Annotated[list[Host], Field(max_length=64)] = Field(
+        [], description="hosts of Git repositories that may have private addresses"
+    )
+
+
+class ChartValues(Values):
+    """The values of the chart."""
+
+    name_override: Annotated[Name, Field(max_length=40)] = Field(
+        "", description="name of the chart in labels"
+    )
+    fullname_override: Annotated[Name, Field(max_length=40)] = Field(
+        "", description="start of every object's name; empty: the release's name"
+    )
+    namespace_prefix: Annotated[
+        str, StringConstraints(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?-$", max_length=23)
+    ] = Field("raworc-", description="start of the namespaces of spaces, before the space's name")
+    image: Defaults = Field(Defaults(), description="what Raworc's own images have in common")
+    image_pull_secrets: Annotated[list[LocalReference], Field(max_length=16)] = Field(
+        [], description="Secrets with which the nodes pull the parts' images"
+    )
+    node_selector: Words = Field({}, description="labels of the nodes on which the parts run")
+    tolerations: Annotated[list[Toleration], Field(max_length=16)] = Field(
+        [], description="taints that the parts tolerate"
+    )
+    api: Api = Field(Api(), description="the API server")
+    operator: Operator = Field(Operator(), description="the operator")
+    builds: Builds = Field(Builds(), description="how spaces are built")
+    ingress: Ingress = Field(Ingress(), description="the way in from outside")
+    admin: Generated = Field(
+        Generated(), description="password of the first account, admin (key password)"
+    )
+    jwt: Generated = Field(
+        Generated(),
+        description="keys that sign logins: each key of the Secret is a key id, the last one signs",
+    )
+    mysql: Mysql = Field(Mysql(), description="the bundled MySQL, one instance")
+    external_database: ExternalDatabase = Field(
+        ExternalDatabase(), description="a MySQL that the chart does not run"
+    )
+    registry: Registry = Field(Registry(), description="the bundled image registry, no accounts")
+    external_registry: ExternalRegistry = Field(
+        ExternalRegistry(),
+        description="an image registry that the chart does not run, without accounts for pushes",
+    )
+    rbac: Rbac = Field(Rbac(), description="the roles of the parts")
+    network_policies: NetworkPolicies = Field(
+        NetworkPolicies(), description="who may reach the parts"
+    )
+    shared: dict[str, Any] = Field(
+        {}, alias="global", description="what a chart above this one shares; not read here"
+    )

@@ -1,0 +1,138 @@
+"""Parts: what each is told by its environment, and which of them are there."""
+
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from raworc_api import settings as api_settings
+from raworc_operator import settings as operator_settings
+
+Manifest = dict[str, Any]
+Render = Callable[..., list[Manifest]]
+Find = Callable[..., Manifest]
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def _environment(deployment: Manifest) -> Mapping[str, str]:
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return {entry["name"]: entry.get("value", "referred") for entry in container["env"]}
+
+
+def _names(objects: list[Manifest], kind: str) -> set[str]:
+    return {found["metadata"]["name"] for found in objects if found["kind"] == kind}
+
+
+def test_the_api_understands_what_it_is_told(find: Find) -> None:
+    told = _environment(find("Deployment", "raworc-api"))
+    settings = api_settings.from_environment(told)
+    assert settings.database.host == "raworc-mysql.raworc-system.svc"
+    assert settings.peers_host == "raworc-api-peers.raworc-system.svc"
+    assert settings.namespace == "raworc-system"
+    assert settings.token_seconds == 3600
+
+
+def test_the_api_is_told_of_an_external_database(find: Find) -> None:
+    told = find("Deployment", "raworc-api", values="external")
+    database = api_settings.from_environment(_environment(told)).database
+    assert (database.host, database.port) == ("mysql.example.com", 3307)
+    assert (database.name, database.user) == ("agents", "agents")
+    (container,) = told["spec"]["template"]["spec"]["containers"]
+    (password,) = (e for e in container["env"] if e["name"] == "RAWORC_DATABASE_PASSWORD")
+    assert password["valueFrom"]["secretKeyRef"] == {"name": "database", "key": "secret"}
+
+
+def test_the_operator_understands_what_it_is_told(find: Find) -> None:
+    settings = operator_settings.from_environment(
+        _environment(find("Deployment", "raworc-operator"))
+    )
+    assert settings.api_url == "http://raworc-api.raworc-system.svc"
+    assert settings.registry_push == "raworc-registry.raworc-system.svc:5000"
+    assert settings.registry_pull == "localhost:30500"
+    assert settings.registry_insecure
+    assert settings.base_image == "raworc/agent:0.1.0"
+    assert settings.builder_image == "raworc/operator:0.1.0"
+
+
+def test_the_operator_is_told_of_an_external_registry(find: Find, tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.crt"
+    bundle.write_text("certificates")
+    told = dict(_environment(find("Deployment", "raworc-operator", values="external")))
+    assert told["RAWORC_CA_BUNDLE"] == "/etc/raworc/ca/ca.crt"
+    settings = operator_settings.from_environment(told | {"RAWORC_CA_BUNDLE": str(bundle)})
+    assert settings.registry_push == "push.example.com/agents"
+    assert settings.registry_pull == "pull.example.com/agents"
+    assert settings.registry_insecure
+
+
+def test_every_value_of_builds_reaches_the_operator(find: Find) -> None:
+    told = _environment(find("Deployment", "team-operator", values="bundled"))
+    assert told["RAWORC_API_URL"] == "http://team-api.raworc-system.svc:8000"
+    assert told["RAWORC_NAMESPACE_PREFIX"] == "team-"
+    assert told["RAWORC_BASE_IMAGE"] == "base/agent:0.2.0"
+    assert told["RAWORC_BUILDER_IMAGE"] == "registry.example.com/raworc/operator:0.3.1"
+    assert told["RAWORC_KANIKO_IMAGE"] == "registry.example.com/kaniko:1.25.0"
+    assert told["RAWORC_INTERNAL_GIT_HOSTS"] == "git.example.internal,git.demo.svc"
+    assert told["RAWORC_REGISTRY_PULL"] == "localhost:30600"
+
+
+@pytest.mark.parametrize(
+    ("values", "source"),
+    [
+        ("bundled", {"name": "team-ca", "items": [{"key": "ca.crt", "path": "ca.crt"}]}),
+        ("external", {"name": "company-ca", "items": [{"key": "bundle.pem", "path": "ca.crt"}]}),
+    ],
+)
+def test_certificates_are_mounted_from_either_source(
+    find: Find, values: str, source: Manifest
+) -> None:
+    name = "team-operator" if values == "bundled" else "raworc-operator"
+    pod = find("Deployment", name, values=values)["spec"]["template"]["spec"]
+    assert {"name": "ca", "configMap": source} in pod["volumes"]
+
+
+def test_what_is_external_is_not_run(render: Render) -> None:
+    objects = render(values="external")
+    assert _names(objects, "Deployment") == {"raworc-api", "raworc-operator"}
+    assert not _names(objects, "StatefulSet") | _names(objects, "PersistentVolumeClaim")
+    assert _names(objects, "Service") == {"raworc-api", "raworc-api-peers"}
+    assert _names(objects, "Secret") == {"raworc-admin", "raworc-jwt"}
+
+
+def test_what_is_bundled_is_run(render: Render) -> None:
+    objects = render()
+    assert _names(objects, "Deployment") == {"raworc-api", "raworc-operator", "raworc-registry"}
+    assert _names(objects, "StatefulSet") == {"raworc-mysql"}
+    assert _names(objects, "Secret") == {"raworc-admin", "raworc-jwt", "raworc-mysql"}
+    assert not _names(objects, "Ingress")
+
+
+def test_nodes_pull_by_a_port_of_their_own(find: Find) -> None:
+    spec = find("Service", "raworc-registry-node")["spec"]
+    assert spec["type"] == "NodePort"
+    assert spec["ports"][0]["nodePort"] == 30500
+
+
+def test_peers_find_each_other_before_they_are_ready(find: Find) -> None:
+    spec = find("Service", "raworc-api-peers")["spec"]
+    assert spec["clusterIP"] == "None"
+    assert spec["publishNotReadyAddresses"] is True
+    assert spec["ports"][0]["port"] == 8080
+
+
+def test_the_test_of_the_release_logs_in_with_the_generated_password(find: Find) -> None:
+    pod = find("Pod", "raworc-test-api")
+    assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
+    *_, script, url, password = pod["spec"]["containers"][0]["command"]
+    compile(script, "api_answers.py", "exec")
+    assert url == "http://raworc-api.raworc-system.svc"
+    assert password == "/etc/raworc/admin/password"
+    assert pod["spec"]["volumes"][0]["secret"]["secretName"] == "raworc-admin"
+
+
+@pytest.mark.parametrize(("release", "name"), [("raworc", "raworc-api"), ("try", "try-raworc-api")])
+def test_names_begin_with_the_release(helm: Run, release: str, name: str) -> None:
+    flags = ["--kube-version", "1.35.0", "--show-only", "templates/api-service.yaml"]
+    assert f"name: {name}\n" in helm("template", release, "helm/raworc", *flags).stdout

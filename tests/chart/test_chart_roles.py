@@ -1,0 +1,93 @@
+"""Roles: exactly what each part needs, written out, and nothing by wildcard."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+Manifest = dict[str, Any]
+Render = Callable[..., list[Manifest]]
+Find = Callable[..., Manifest]
+
+READ = ["get", "list", "watch"]
+OPERATOR = {
+    ("raworc.dev", "spaces"): [*READ, "patch"],
+    ("raworc.dev", "agentsessions"): [*READ, "patch"],
+    ("raworc.dev", "spaces/status"): ["get", "patch"],
+    ("raworc.dev", "agentsessions/status"): ["get", "patch"],
+    ("raworc.dev", "spaces/finalizers"): ["update"],
+    ("raworc.dev", "agentsessions/finalizers"): ["update"],
+    ("apiextensions.k8s.io", "customresourcedefinitions"): READ,
+    ("", "namespaces"): [*READ, "create", "patch"],
+    ("", "resourcequotas"): [*READ, "create", "patch", "delete"],
+    ("", "serviceaccounts"): ["get", "create", "patch"],
+    ("", "configmaps"): ["get", "create", "patch"],
+    ("networking.k8s.io", "networkpolicies"): ["get", "create", "patch"],
+    ("batch", "jobs"): [*READ, "create", "patch", "delete"],
+    ("", "pods"): [*READ, "create", "patch", "delete"],
+    ("", "persistentvolumeclaims"): [*READ, "create", "patch"],
+    ("", "events"): ["create"],
+    ("events.k8s.io", "events"): ["create"],
+}
+API = {
+    ("authentication.k8s.io", "tokenreviews"): ["create"],
+    ("raworc.dev", "spaces"): [*READ, "create", "patch", "delete"],
+    ("raworc.dev", "agentsessions"): [*READ, "create", "patch", "delete"],
+    ("", "pods"): ["get", "list"],
+    ("", "pods/log"): ["get"],
+}
+
+
+def _granted(role: Manifest) -> dict[tuple[str, str], list[str]]:
+    return {
+        (group, resource): rule["verbs"]
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+
+
+def test_the_operator_may_do_exactly_this(find: Find) -> None:
+    assert _granted(find("ClusterRole", "raworc-operator")) == OPERATOR
+
+
+def test_the_api_may_do_exactly_this_in_the_cluster(find: Find) -> None:
+    assert _granted(find("ClusterRole", "raworc-api")) == API
+
+
+def test_the_api_may_do_exactly_this_in_its_namespace(find: Find) -> None:
+    leases = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"]}
+    assert find("Role", "raworc-api")["rules"] == [
+        {**leases, "verbs": ["create"]},
+        {**leases, "resourceNames": ["raworc-mirror"], "verbs": ["get", "update"]},
+    ]
+
+
+def test_nothing_is_granted_by_wildcard(render: Render) -> None:
+    roles = [found for found in render() if found["kind"] in {"Role", "ClusterRole"}]
+    assert len(roles) == 3
+    assert "*" not in json.dumps([role["rules"] for role in roles])
+
+
+def test_nobody_reads_secrets_or_runs_commands_in_pods(render: Render) -> None:
+    roles = [found for found in render() if found["kind"] in {"Role", "ClusterRole"}]
+    resources = {resource for role in roles for _, resource in _granted(role)}
+    assert not resources & {"secrets", "pods/exec", "pods/attach", "nodes", "roles"}
+
+
+def test_every_role_is_bound_to_the_account_of_its_part(find: Find, render: Render) -> None:
+    bindings = [found for found in render() if found["kind"].endswith("RoleBinding")]
+    assert len(bindings) == 3
+    for binding in bindings:
+        name = binding["roleRef"]["name"]
+        find(binding["roleRef"]["kind"], name)
+        (subject,) = binding["subjects"]
+        assert subject == {"kind": "ServiceAccount", "name": name, "namespace": "raworc-system"}
+        pod = find("Deployment", name)["spec"]["template"]["spec"]
+        assert pod["serviceAccountName"] == name
+
+
+def test_roles_and_accounts_can_be_left_to_others(find: Find, render: Render) -> None:
+    kinds = {found["kind"] for found in render(values="bundled")}
+    assert not {kind for kind in kinds if "Role" in kind or kind == "ServiceAccount"}
+    pod = find("Deployment", "team-operator", values="bundled")["spec"]["template"]["spec"]
+    assert pod["serviceAccountName"] == "operator-account"
