@@ -1,0 +1,1 @@
+"""The Python client of Raworc, and the command line on it."""

@@ -1,0 +1,1 @@
+"""The commands of ``raworc``, one group a module."""

@@ -1,0 +1,90 @@
+"""Agents that behave badly, or wait for a sign: what no example would show."""
+
+from collections.abc import Mapping
+
+# Nothing is installed for an agent that has a manifest and no requirements.
+MANIFEST = {"raworc.json": '{"runtime": "python"}'}
+
+GREETER = {
+    **MANIFEST,
+    "main.py": "def process_message(message, context):\n    return f'hello {message}'\n",
+}
+
+# On its first try it says that it began, and never ends; on the next it answers.
+INTERRUPTED = """
+import os
+import threading
+from pathlib import Path
+
+def process_message(message, context):
+    mark = Path(os.environ["RAWORC_STATE_DIR"]) / f"tried-{message}"
+    if not mark.exists():
+        mark.touch()
+        yield "began"
+        threading.Event().wait()
+    yield f"answered {message}"
+"""
+
+# Answers when the file /session/state/open-<message> is there.
+GATED = """
+import os
+import time
+from pathlib import Path
+
+def process_message(message, context):
+    gate = Path(os.environ["RAWORC_STATE_DIR"]) / f"open-{message}"
+    yield "waiting;"
+    while not gate.exists():
+        time.sleep(0.05)
+    yield f"passed {message}"
+"""
+
+RAISING = """
+def process_message(message, context):
+    raise ValueError(f"cannot do {message}")
+"""
+
+PRINTING = """
+import sys
+
+def process_message(message, context):
+    print("a remark on stdout")
+    print("a remark on stderr", file=sys.stderr)
+    return "the answer"
+"""
+
+HANGING = """
+import threading
+
+def process_message(message, context):
+    if message == "hang":
+        threading.Event().wait()
+    return "awake"
+"""
+
+EXITING = """
+import os
+
+def process_message(message, context):
+    if message == "exit":
+        os._exit(7)
+    return "still here"
+"""
+
+MISBEHAVED = {
+    "interrupted": INTERRUPTED,
+    "gated": GATED,
+    "raising": RAISING,
+    "printing": PRINTING,
+    "hanging": HANGING,
+    "exiting": EXITING,
+}
+
+
+def folders(agents: Mapping[str, str]) -> dict[str, str]:
+    """Lay out agents as folders of one repository: path → text."""
+    return {
+        f"{name}/{path}": text
+        for name, code in agents.items()
+        for path, text in {**MANIFEST, "main.py": code}.items()
+    }
