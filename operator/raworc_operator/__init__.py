@@ -1,0 +1,1 @@
+"""The operator: brings the cluster to what Spaces and AgentSessions ask for."""

@@ -1,0 +1,63 @@
+"""Runs the operator: ``python -m raworc_operator``."""
+
+import logging
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import kopf
+
+from raworc_operator.cluster import ClusterError, KubernetesCluster
+from raworc_operator.handlers.operator import operator_settings
+from raworc_operator.reconcile.resync import Resync
+from raworc_operator.reconcile.world import World
+from raworc_operator.registry import ImageRegistry, RegistryError
+from raworc_operator.settings import Settings, from_environment
+from raworc_operator.sources.git import Git
+from raworc_operator.turns import Turns
+
+# Reconciles wait for the network nearly all of their time.
+_THREADS = 16
+_LIVENESS = "http://0.0.0.0:8081/healthz"
+
+
+def make_world(settings: Settings, executor: ThreadPoolExecutor) -> World:
+    """Wire what the reconciles are given."""
+    return World(
+        cluster=KubernetesCluster(),
+        registry=ImageRegistry(settings.registry_push, insecure=settings.registry_insecure),
+        git=Git(settings.internal_git_hosts, settings.authorities_file),
+        settings=settings,
+        turns=Turns(executor, (ClusterError, RegistryError)),
+    )
+
+
+def main() -> None:
+    """Run until told to stop."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    # A probe every few seconds is no news.
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="reconcile")
+    world = make_world(from_environment(os.environ), executor)
+    world.turns.start()
+    Resync(world).start()
+    kopf.run(
+        clusterwide=True,
+        standalone=True,
+        # Else kopf asks for the name of a user, which a numeric one has not.
+        identity="raworc-operator",  # type: ignore[arg-type]  # its type is not public
+        settings=operator_settings(executor),
+        memo=kopf.Memo(world=world),
+        liveness_endpoint=_LIVENESS,
+    )
+    world.turns.stop()
+    # A pass that waits for the network would hold the process back; each may be cut off anywhere.
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

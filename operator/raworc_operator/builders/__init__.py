@@ -1,0 +1,1 @@
+"""Builders of the children, one kind a module; pure."""

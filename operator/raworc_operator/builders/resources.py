@@ -1,0 +1,50 @@
+"""The resources of a session's container: its own over its space's over the defaults."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+_DEFAULT_REQUESTS = {"cpu": "50m", "memory": "96Mi"}
+_DEFAULT_LIMITS = {"cpu": "1", "memory": "512Mi"}
+
+_UNITS = {
+    "": Decimal(1),
+    "m": Decimal("0.001"),
+    **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGT", start=1)},
+    **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGT", start=1)},
+}
+
+
+def amount(quantity: str) -> Decimal:
+    """Return what a Kubernetes quantity such as '500m' or '1Gi' stands for."""
+    digits = quantity.rstrip("mkMGTKi")
+    return Decimal(digits) * _UNITS[quantity[len(digits) :]]
+
+
+def session_resources(*levels: Mapping[str, Any] | None) -> dict[str, dict[str, str]]:
+    """Merge resources, the first level winning, so that no request is above its limit.
+
+    A wish for a small limit takes the default request down with it, and one for a large request
+    takes the default limit up; otherwise one wish would need the other.
+    """
+    requests, limits = _merged("requests", levels), _merged("limits", levels)
+    for name, default in _DEFAULT_REQUESTS.items():
+        request, limit = requests.get(name), limits.get(name)
+        requests[name] = request or _least(default, limit)
+        limits[name] = limit or _most(_DEFAULT_LIMITS[name], request)
+    return {"requests": requests, "limits": limits}
+
+
+def _merged(part: str, levels: tuple[Mapping[str, Any] | None, ...]) -> dict[str, str]:
+    merged: dict[str, str] = {}
+    for level in reversed(levels):
+        merged |= {name: str(value) for name, value in ((level or {}).get(part) or {}).items()}
+    return merged
+
+
+def _least(default: str, limit: str | None) -> str:
+    return min(default, limit or default, key=amount)
+
+
+def _most(default: str, request: str | None) -> str:
+    return max(default, request or default, key=amount)

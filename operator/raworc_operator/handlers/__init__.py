@@ -1,0 +1,1 @@
+"""Where kopf meets Raworc: decorators only; every handler says which object wants a turn."""

@@ -1,0 +1,57 @@
+"""Events of AgentSessions and of their children."""
+
+from typing import Any
+
+import kopf
+
+from raworc_crds import agent_session
+from raworc_crds.group import GROUP, HOST_ANNOTATION, SESSION_LABEL, SPACE_LABEL, VERSION
+from raworc_operator.objects import SESSION, Key
+from raworc_operator.reconcile.space import USAGE_SECONDS, session_deed, trigger_space
+from raworc_operator.reconcile.world import World
+
+_SESSIONS = (GROUP, VERSION, agent_session.PLURAL)
+_HOST = ("metadata", "annotations", HOST_ANNOTATION)
+_COMINGS_AND_GOINGS = {"ADDED", "DELETED"}
+
+
+@kopf.on.resume(*_SESSIONS)
+@kopf.on.create(*_SESSIONS)
+@kopf.on.update(*_SESSIONS, field="spec")
+@kopf.on.update(*_SESSIONS, field=_HOST)
+def reconcile_session(namespace: str | None, name: str, memo: Any, **_: Any) -> None:  # noqa: ANN401
+    """Bring a session that changed to what it asks for."""
+    _take(memo.world, namespace, name)
+
+
+@kopf.on.event("", "v1", "pods", labels={SESSION_LABEL: kopf.PRESENT})
+@kopf.on.event("", "v1", "persistentvolumeclaims", labels={SESSION_LABEL: kopf.PRESENT})
+def reconcile_owner(
+    namespace: str | None,
+    labels: kopf.Labels,
+    event: kopf.RawEvent,
+    memo: Any,  # noqa: ANN401 - kopf's memo
+    **_: Any,  # noqa: ANN401 - what kopf hands over besides
+) -> None:
+    """Look at the session of which a pod or a volume changed."""
+    world: World = memo.world
+    _take(world, namespace, labels[SESSION_LABEL])
+    if event["type"] in _COMINGS_AND_GOINGS and SPACE_LABEL in labels:
+        trigger_space(world, labels[SPACE_LABEL], USAGE_SECONDS)
+
+
+@kopf.on.event(*_SESSIONS)
+def count_sessions(
+    spec: kopf.Spec,
+    event: kopf.RawEvent,
+    memo: Any,  # noqa: ANN401 - kopf's memo
+    **_: Any,  # noqa: ANN401 - what kopf hands over besides
+) -> None:
+    """Have the space of a session that came or went count anew."""
+    if event["type"] in _COMINGS_AND_GOINGS and spec.get("space"):
+        trigger_space(memo.world, spec["space"], USAGE_SECONDS)
+
+
+def _take(world: World, namespace: str | None, name: str) -> None:
+    inside = str(namespace)  # kopf has None for kinds without namespaces, which these are not
+    world.turns.take(Key(SESSION, name, inside), session_deed(world, inside, name))

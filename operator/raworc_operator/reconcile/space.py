@@ -1,0 +1,185 @@
+"""One pass over a Space: its namespace and what stands in it, its build, its status."""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from pydantic import ValidationError
+
+from raworc_crds.conditions import Condition, Status
+from raworc_crds.group import SPACE_LABEL
+from raworc_crds.names import space_namespace
+from raworc_crds.space import SpaceReason, SpaceSpec, SpaceStatus
+from raworc_operator.builders.labels import SESSION_COMPONENT, selector
+from raworc_operator.builders.namespace import (
+    namespace,
+    session_account,
+    session_network_policy,
+)
+from raworc_operator.builders.quota import QUOTA_NAME, space_quota
+from raworc_operator.cluster import RefusedError
+from raworc_operator.objects import (
+    NAMESPACE,
+    POD,
+    QUOTA,
+    SESSION,
+    SPACE,
+    Key,
+    Manifest,
+    is_going,
+)
+from raworc_operator.reconcile.build import Pass, Progress, reconcile_build
+from raworc_operator.reconcile.session import reconcile_session, spec_errors
+from raworc_operator.reconcile.world import World
+from raworc_operator.space_status import (
+    SpaceView,
+    built_condition,
+    invalid_status,
+    namespace_condition,
+    space_status,
+)
+from raworc_operator.status import status_patch
+
+_logger = logging.getLogger(__name__)
+
+_TERMINATING_SECONDS = 2.0
+# Pods come and go in crowds; their count is taken once a second.
+USAGE_SECONDS = 1.0
+
+
+def reconcile_space(world: World, name: str) -> float | None:
+    """Bring one space to what its spec asks for, and report how far that got."""
+    space = world.cluster.read(Key(SPACE, name))
+    if space is None:
+        world.turns.forget(Key(SPACE, name))
+        return None
+    if is_going(space):
+        return None
+    try:
+        spec = SpaceSpec.model_validate(space["spec"])
+    except ValidationError as error:
+        _report(world, space, invalid_status(space, spec_errors(error), world.now()))
+        return None
+    ready = _prepare_namespace(world, space)
+    if ready.status is not Status.TRUE:
+        return _report_without_namespace(world, space, spec, ready)
+    return _reconcile_inside(world, space, spec, ready)
+
+
+def _reconcile_inside(
+    world: World, space: Manifest, spec: SpaceSpec, ready: Condition
+) -> float | None:
+    name = space["metadata"]["name"]
+    inside = space_namespace(name, world.settings.namespace_prefix)
+    world.cluster.apply(session_account(name, inside))
+    world.cluster.apply(session_network_policy(name, inside))
+    quota = _apply_quota(world, name, inside, spec)
+    progress = reconcile_build(Pass(world, space, spec, quota))
+    view = SpaceView(
+        space=space,
+        namespace=ready,
+        built=built_condition(progress.build, progress.message),
+        build=progress.build,
+        image=progress.image,
+        quota=quota,
+        sessions=world.cluster.count(SESSION, inside),
+        running_sessions=world.cluster.count(POD, inside, selector(component=SESSION_COMPONENT)),
+    )
+    _report(world, space, space_status(view, inside, world.now()))
+    if _concerns_sessions(space, progress):
+        wake_sessions(world, inside)
+    return progress.retry_after
+
+
+def wake_sessions(world: World, inside: str, seconds: float = 0) -> None:
+    """Look again, soon, at the sessions of a namespace that wait for something."""
+    for session in world.cluster.list_all(SESSION, inside):
+        waits = not (session.get("status") or {}).get("podName")
+        if waits and not (session.get("spec") or {}).get("closed"):
+            trigger_session(world, inside, session["metadata"]["name"], seconds)
+
+
+def trigger_session(world: World, inside: str, name: str, seconds: float = 0) -> None:
+    """Look at a session soon, in another thread."""
+    world.turns.later(Key(SESSION, name, inside), seconds, session_deed(world, inside, name))
+
+
+def trigger_space(world: World, name: str, seconds: float = 0) -> None:
+    """Look at a space soon, in another thread."""
+    world.turns.later(Key(SPACE, name), seconds, space_deed(world, name))
+
+
+def session_deed(world: World, inside: str, name: str) -> Callable[[], float | None]:
+    """Return one pass over a session, to be run at its turn."""
+    return partial(reconcile_session, world, inside, name)
+
+
+def space_deed(world: World, name: str) -> Callable[[], float | None]:
+    """Return one pass over a space, to be run at its turn."""
+    return partial(reconcile_space, world, name)
+
+
+def _prepare_namespace(world: World, space: Manifest) -> Condition:
+    name = space["metadata"]["name"]
+    wanted = namespace(space, world.settings.namespace_prefix)
+    inside = wanted["metadata"]["name"]
+    found = world.cluster.read(Key(NAMESPACE, inside))
+    if found is not None and is_going(found):
+        words = f"Namespace '{inside}' is being deleted; a new one follows."
+        return namespace_condition(SpaceReason.NAMESPACE_TERMINATING, words)
+    if found is not None and (found["metadata"].get("labels") or {}).get(SPACE_LABEL) != name:
+        words = (
+            f"Namespace '{inside}' is not this Space's; to have it adopted, label it"
+            f" '{SPACE_LABEL}={name}'."
+        )
+        return namespace_condition(SpaceReason.NAMESPACE_TAKEN, words)
+    try:
+        world.cluster.apply(wanted)
+    except RefusedError as error:
+        return namespace_condition(SpaceReason.NAMESPACE_TAKEN, str(error))
+    words = f"Namespace '{inside}' is there."
+    return namespace_condition(SpaceReason.NAMESPACE_ACTIVE, words)
+
+
+def _report_without_namespace(
+    world: World, space: Manifest, spec: SpaceSpec, ready: Condition
+) -> float:
+    former = SpaceStatus.model_validate(space.get("status") or {})
+    words = "Nothing is built before the namespace is there."
+    view = SpaceView(
+        space=space,
+        namespace=ready,
+        built=built_condition(former.build if spec.agents else None, words),
+        build=former.build,
+        image=former.image,
+        quota=None,
+    )
+    status = space_status(view, "", world.now())
+    # Once the namespace is there, the spec is looked at as if it were new.
+    unseen = status.model_copy(update={"observed_generation": former.observed_generation})
+    _report(world, space, unseen)
+    return _TERMINATING_SECONDS
+
+
+def _apply_quota(world: World, name: str, inside: str, spec: SpaceSpec) -> Manifest | None:
+    wanted = space_quota(name, inside, spec.quota) if spec.quota else None
+    if wanted and wanted["spec"]["hard"]:
+        return world.cluster.apply(wanted)
+    found = world.cluster.read(Key(QUOTA, QUOTA_NAME, inside))
+    if found is not None:
+        world.cluster.delete(Key(QUOTA, QUOTA_NAME, inside), found["metadata"]["uid"])
+    return None
+
+
+def _concerns_sessions(space: Manifest, progress: Progress) -> bool:
+    status = space.get("status") or {}
+    changed = status.get("observedGeneration") != space["metadata"].get("generation")
+    return changed or status.get("image") != progress.image
+
+
+def _report(world: World, space: Manifest, status: SpaceStatus) -> None:
+    patch = status_patch(space, status)
+    if patch:
+        metadata = space["metadata"]
+        world.cluster.patch_status(Key(SPACE, metadata["name"]), metadata["uid"], patch)
+        _logger.info("%s: status %s", metadata["name"], ", ".join(sorted(patch)))

@@ -1,0 +1,71 @@
+"""What the operator is told by its environment, read once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of the operator."""
+
+    namespace_prefix: str
+    api_url: str
+    # Where builds push, and where the operator asks for images.
+    registry_push: str
+    # Where nodes pull what was pushed.
+    registry_pull: str
+    registry_insecure: bool
+    # "repository:tag" below ``registry_push``, or a full reference.
+    base_image: str
+    builder_image: str
+    kaniko_image: str
+    # The text of the certificate authorities that builds and `git` trust, if not the usual ones.
+    authorities: str | None = None
+    authorities_file: Path | None = None
+    # Hosts of repositories that may have private addresses.
+    internal_git_hosts: frozenset[str] = frozenset()
+
+
+def from_environment(environ: Mapping[str, str]) -> Settings:
+    """Read the settings, or say which one is wrong."""
+    push = _required(environ, "RAWORC_REGISTRY_PUSH")
+    bundle = environ.get("RAWORC_CA_BUNDLE") or None
+    return Settings(
+        namespace_prefix=environ.get("RAWORC_NAMESPACE_PREFIX") or "raworc-",
+        api_url=_required(environ, "RAWORC_API_URL"),
+        registry_push=push,
+        registry_pull=environ.get("RAWORC_REGISTRY_PULL") or push,
+        registry_insecure=_boolean(environ, "RAWORC_REGISTRY_INSECURE"),
+        base_image=_required(environ, "RAWORC_BASE_IMAGE"),
+        builder_image=_required(environ, "RAWORC_BUILDER_IMAGE"),
+        kaniko_image=_required(environ, "RAWORC_KANIKO_IMAGE"),
+        authorities=_text(bundle) if bundle else None,
+        authorities_file=Path(bundle) if bundle else None,
+        internal_git_hosts=_hosts(environ.get("RAWORC_INTERNAL_GIT_HOSTS", "")),
+    )
+
+
+def _required(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name, "")
+    if not value:
+        raise SystemExit(f"{name} must be set.")
+    return value
+
+
+def _boolean(environ: Mapping[str, str], name: str) -> bool:
+    value = environ.get(name) or "false"
+    if value not in {"true", "false"}:
+        raise SystemExit(f"{name} must be 'true' or 'false', but is '{value}'.")
+    return value == "true"
+
+
+def _text(bundle: str) -> str:
+    try:
+        return Path(bundle).read_text(encoding="utf-8")
+    except OSError as error:
+        raise SystemExit(f"RAWORC_CA_BUNDLE cannot be read: {error}.") from None
+
+
+def _hosts(text: str) -> frozenset[str]:
+    return frozenset(host.strip().lower() for host in text.split(",") if host.strip())
