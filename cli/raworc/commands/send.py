@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from raworc.client import Client
-from raworc.conversation import Conversation, Piece
+from raworc.conversation import Conversation, Piece, Step
 from raworc.records import Message, Session
 from raworc.terminal import Terminal, terminal
 
@@ -24,7 +24,9 @@ def send(
     here = terminal(context)
     with here.open_client() as client:
         session_id, text = _address(here, client, words, new)
-        _print_answer(here, Conversation(client, session_id, text))
+        printer = AnswerPrinter(here)
+        for step in Conversation(client, session_id, text).follow():
+            printer.show(step)
 
 
 def _address(here: Terminal, client: Client, words: list[str], new: str | None) -> tuple[str, str]:
@@ -38,37 +40,46 @@ def _address(here: Terminal, client: Client, words: list[str], new: str | None) 
     return session_id, words[0]
 
 
-def _print_answer(here: Terminal, conversation: Conversation) -> None:
-    printed = ""
-    for step in conversation.follow():
+class AnswerPrinter:
+    """Prints an answer once, piece by piece, and says beside it what it waits for."""
+
+    def __init__(self, here: Terminal) -> None:
+        self._here = here
+        self._printed = ""
+        self._noted = ""
+
+    def show(self, step: Step) -> None:
+        """Print what is new."""
         if isinstance(step, Session):
-            _print_state(here, step)
+            self._show_state(step)
         elif isinstance(step, Piece):
-            printed = _start_over(here, printed) if step.index == 0 else printed
-            typer.echo(step.text, nl=False)
-            printed += step.text
+            self._show_piece(step)
         else:
-            _print_rest(step, printed)
+            self._show_rest(step)
 
+    def _show_piece(self, piece: Piece) -> None:
+        if piece.index == 0 and self._printed:
+            typer.echo()
+            self._printed = ""
+            self._note("The agent starts over.")
+        typer.echo(piece.text, nl=False)
+        self._printed += piece.text
 
-def _start_over(here: Terminal, printed: str) -> str:
-    if printed:
-        typer.echo()
-        here.notes.print("The agent starts over.", style="dim")
-    return ""
+    def _show_rest(self, answer: Message) -> None:
+        if not answer.content.startswith(self._printed):
+            # Pieces were missed on the way: the answer as it is recorded is what counts.
+            typer.echo()
+            self._printed = ""
+        typer.echo(answer.content[len(self._printed) :])
 
+    def _show_state(self, session: Session) -> None:
+        if session.state in {"idle", "busy"}:
+            return
+        waits = [condition for condition in session.conditions if condition.status == "False"]
+        reason = f" ({waits[0].reason}: {waits[0].message})" if waits else ""
+        self._note(f"The session is {session.state}{reason}.")
 
-def _print_rest(answer: Message, printed: str) -> None:
-    if printed and not answer.content.startswith(printed):
-        # Pieces were missed on the way: the answer as it is recorded is what counts.
-        typer.echo()
-        printed = ""
-    typer.echo(answer.content[len(printed) :])
-
-
-def _print_state(here: Terminal, session: Session) -> None:
-    if session.state in {"idle", "busy"}:
-        return
-    waits = [condition for condition in session.conditions if condition.status == "False"]
-    reason = f" ({waits[0].reason}: {waits[0].message})" if waits else ""
-    here.notes.print(f"The session is {session.state}{reason}.", style="dim")
+    def _note(self, words: str) -> None:
+        if words != self._noted:
+            self._here.notes.print(words, style="dim")
+        self._noted = words

@@ -15,6 +15,8 @@ from sqlalchemy import Engine, create_engine, delete, text
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+from tests.component.raworc_api.api_bed import ApiBed, Replica, running_replicas
+from tests.component.raworc_api.memory_cluster import MemoryCluster
 
 from raworc_api.accounts.tables import Role
 from raworc_api.database import Sessions, database_engine, database_sessions, database_url
@@ -140,3 +142,32 @@ def _run(server: DatabaseSettings, *statements: str) -> None:
         for statement in statements:
             connection.execute(text(statement))
     engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def api_cluster() -> MemoryCluster:
+    """Return the cluster of the module's replicas."""
+    return MemoryCluster()
+
+
+@pytest.fixture(scope="module")
+def replicas(database: Engine, api_cluster: MemoryCluster) -> Iterator[list[Replica]]:
+    """Run two replicas of the server for the test module."""
+    with running_replicas(database, api_cluster, 2) as running:
+        yield running
+
+
+@pytest.fixture
+def bed(
+    replicas: list[Replica], sessions: Sessions, api_cluster: MemoryCluster
+) -> Iterator[ApiBed]:
+    """Return the replicas with an administrator, the users Ann and Bob, and a space."""
+    bed = ApiBed(replicas, sessions, api_cluster)
+    bed.account("admin", "admin")
+    bed.account("ann")
+    bed.account("bob")
+    bed.space()
+    yield bed
+    bed.close()
+    api_cluster.tokens.clear()
+    api_cluster.pods.clear()

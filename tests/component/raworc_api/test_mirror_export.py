@@ -19,6 +19,8 @@ from raworc_api.cluster import (
     ClusterError,
     ForbiddenObjectError,
     InvalidObjectError,
+    Key,
+    Manifest,
 )
 from raworc_api.database import Sessions
 from raworc_api.messages.tables import MessageRecord
@@ -177,8 +179,8 @@ def test_a_change_during_an_apply_is_not_lost(
     bed.add_session()
     apply = bed.cluster.apply
 
-    def apply_and_change(*arguments: object) -> object:
-        live = apply(*arguments)  # type: ignore[arg-type] # passed through
+    def apply_and_change(key: Key, manifest: Manifest) -> Manifest:
+        live = apply(key, manifest)
         bed.cluster.change_spec(session_key(), agent="echo")
         bed.change_session(spec={"closed": True})
         return live
@@ -267,3 +269,42 @@ def test_two_requests_leave_one_row_with_the_earlier_time(bed: MirrorBed) -> Non
         assert len(outbox.due(db)) == 1
         row = outbox.due(db)[0]
         assert abs(row.available_at - datetime.now(UTC)).total_seconds() < 60
+
+
+def test_kubectl_between_our_look_and_our_patch_is_not_overwritten(
+    bed: MirrorBed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bed.add_session(agent="echo")
+    bed.settle()
+    bed.change_session(spec={"closed": True})
+    read = bed.cluster.read
+
+    def read_and_change(key: Key) -> Manifest:
+        live = read(key)
+        monkeypatch.undo()
+        bed.cluster.change_spec(key, closed=False, agent=None, metadata={"team": "red"})
+        return live
+
+    monkeypatch.setattr(bed.cluster, "read", read_and_change)
+    bed.export()
+    spec = {"space": SPACE, "closed": True, "metadata": {"team": "red"}}
+    assert bed.cluster.read(session_key())["spec"] == bed.session().spec == spec
+    assert bed.waiting() == []
+
+
+def test_what_kubectl_made_first_survives_two_changes_of_ours(
+    bed: MirrorBed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bed.cluster.create(session_key(), session_manifest(agent="echo"))
+    bed.add_session()
+    apply = bed.cluster.apply
+
+    def apply_and_change(key: Key, manifest: Manifest) -> Manifest:
+        live = apply(key, manifest)
+        bed.change_session(spec={"closed": True})
+        return live
+
+    monkeypatch.setattr(bed.cluster, "apply", apply_and_change)
+    bed.export()
+    spec = {"space": SPACE, "closed": True, "agent": "echo"}
+    assert bed.cluster.read(session_key())["spec"] == bed.session().spec == spec

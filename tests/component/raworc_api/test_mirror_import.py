@@ -16,7 +16,7 @@ from tests.component.raworc_api.mirror_bed import (
 
 from raworc_api.accounts.tables import RoleBinding
 from raworc_api.builds.tables import BuildRecord
-from raworc_api.cluster import SESSIONS, InvalidObjectError
+from raworc_api.cluster import SESSIONS, ClusterError, InvalidObjectError
 from raworc_api.database import Sessions
 from raworc_api.messages.tables import MessageRecord
 from raworc_api.mirror import outbox
@@ -276,3 +276,30 @@ def test_a_space_goes_with_all_that_is_only_the_apis(bed: MirrorBed) -> None:
     bed.hear()
     for table in (SpaceRecord, SessionRecord, MessageRecord, RoleBinding):
         assert bed.count(table) == 0
+
+
+def test_a_change_of_ours_that_cannot_be_applied_yet_is_not_overwritten(bed: MirrorBed) -> None:
+    bed.add_session()
+    bed.settle()
+    bed.cluster.change_spec(session_key(), closed=False, agent="theirs")
+    bed.change_session(spec={"closed": True})
+    bed.cluster.failures["one"] = ClusterError("no answer")
+    bed.cluster.set_status(session_key(), state="idle", podName="one", conditions=[READY])
+    bed.hear()
+    assert bed.session().closed
+    assert bed.session().cr_state == "idle"
+    bed.cluster.failures.clear()
+    bed.tell(SESSIONS, bed.cluster.read(session_key()))
+    spec = {"space": SPACE, "closed": True, "agent": "theirs"}
+    assert bed.cluster.read(session_key())["spec"] == bed.session().spec == spec
+
+
+def test_what_was_applied_and_deleted_unseen_goes_with_its_deletion(bed: MirrorBed) -> None:
+    bed.add_session()
+    live = bed.cluster.create(session_key(), session_manifest())
+    bed.change_session(deleting=True)
+    with bed.sessions() as db:
+        outbox.drop(db, outbox.Place(SESSIONS.kind, SPACE, "one"))
+        db.commit()
+    bed.tell(SESSIONS, live, is_deleted=True)
+    assert bed.count(SessionRecord) == 0

@@ -97,6 +97,7 @@ class Bed:
     def _environment(self) -> dict[str, str]:
         return {
             "PATH": os.environ["PATH"],
+            "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONPATH": str(ROOT / "agent"),
             "RAWORC_API_URL": f"http://127.0.0.1:{self.server.port}",
             "RAWORC_SESSION_ID": "s-1",

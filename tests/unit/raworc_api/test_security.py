@@ -64,7 +64,7 @@ def test_the_newest_key_signs_and_the_old_one_still_verifies() -> None:
         "a.b.c",
         "é",
         ".".join(("W" * 5000, "e30", "x")),
-        # {"alg": "none", "kid": "1"}
+        # The header names "none" as its algorithm, and a key that there is.
         "eyJhbGciOiJub25lIiwia2lkIjoiMSJ9.e30.",
     ],
 )

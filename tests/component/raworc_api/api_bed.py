@@ -1,0 +1,242 @@
+"""Two replicas of the real server on a real MySQL, and everyone who speaks to them.
+
+Each replica listens on a port of its own and has a bus of its own; hints go over HTTP.
+"""
+
+import asyncio
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+from sqlalchemy import Engine
+from tests.component.raworc_api.memory_cluster import MemoryCluster
+
+from raworc_api.accounts.tables import Account, RoleBinding
+from raworc_api.app import Beside, create_app
+from raworc_api.cluster import PodIdentity
+from raworc_api.database import Sessions, database_sessions
+from raworc_api.peers import PATH, Peer
+from raworc_api.security import Tokens
+from raworc_api.server import Server, server_config
+from raworc_api.services import Ground, Services, make_services
+from raworc_api.settings import DatabaseSettings, Settings
+from raworc_api.wake import Bus
+from raworc_crds.names import SESSION_ACCOUNT
+
+KEYS = {"1": "k" * 32}
+SPACE = "team"
+ECHO = {"name": "echo", "repo": "https://example.com/agents.git"}
+_SECONDS = 15
+
+
+class Replica:
+    """One server, in a thread of its own."""
+
+    def __init__(
+        self, database: Sessions, cluster: MemoryCluster, listening: socket.socket
+    ) -> None:
+        self.listening = listening
+        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        self.bus = Bus()
+        self.tokens = Tokens(KEYS)
+        nowhere = DatabaseSettings("nowhere", 1, "n", "u", "p")
+        settings = Settings(nowhere, Path("/nowhere"), Path("/nowhere"))
+        self.ground = Ground(settings, self.tokens, database, self.bus, cluster, asyncio.Event())
+        self.services: Services = make_services(self.ground)
+
+    def start(self, others: Sequence["Replica"]) -> None:
+        """Serve until it is stopped."""
+        app = create_app(self.ground, self.services, [self._linked(others)])
+        self._server = Server(server_config(app, 0), self.ground.stop)
+        self._thread = threading.Thread(target=self._server.run, args=([self.listening],))
+        self._thread.start()
+
+    def stop(self) -> bool:
+        """Stop as after SIGTERM; say whether it did within its time."""
+        self._server.should_exit = True
+        self._thread.join(_SECONDS)
+        return not self._thread.is_alive()
+
+    def _linked(self, others: Sequence["Replica"]) -> Beside:
+        @asynccontextmanager
+        async def linked() -> AsyncIterator[None]:
+            async with httpx2.AsyncClient(trust_env=False) as client:
+                peers = [Peer(other.url + PATH, client, self.tokens) for other in others]
+                self.bus.open(_Fan(peers))
+                yield
+                self.bus.close()
+                for peer in peers:
+                    peer.close()
+
+        return linked
+
+
+@dataclass(frozen=True)
+class _Fan:
+    peers: list[Peer]
+
+    def send(self, hint: Any) -> None:
+        for peer in self.peers:
+            peer.send(hint)
+
+
+@contextmanager
+def running_replicas(engine: Engine, cluster: MemoryCluster, count: int) -> Iterator[list[Replica]]:
+    """Run replicas that know one another."""
+    database = database_sessions(engine)
+    replicas = [Replica(database, cluster, _listening()) for _ in range(count)]
+    for replica in replicas:
+        replica.start([other for other in replicas if other is not replica])
+    try:
+        yield replicas
+    finally:
+        stopped = [replica.stop() for replica in replicas]
+    assert all(stopped)
+
+
+def _listening() -> socket.socket:
+    # Listening from now on, so that a request waits for the server instead of being refused.
+    made = socket.socket()
+    made.bind(("127.0.0.1", 0))
+    made.listen(128)
+    return made
+
+
+@dataclass
+class ApiBed:
+    """The replicas, with accounts, a space and hosts as a test wants them."""
+
+    replicas: list[Replica]
+    database: Sessions
+    cluster: MemoryCluster
+    clients: list[httpx2.Client] = field(default_factory=list)
+
+    def account(self, name: str, role: str | None = "user", space: str | None = None) -> None:
+        """Make an account, with a role if it shall have one."""
+        with self.database() as db:
+            db.add(Account(name=name, password_hash="!", created_at=datetime.now(UTC)))
+            if role is not None:
+                db.add(RoleBinding(principal=name, role=role, space=space))
+            db.commit()
+
+    def client(self, name: str, replica: int = 0) -> httpx2.Client:
+        """Speak to a replica as somebody who is logged in."""
+        token = self.replicas[replica].tokens.issue(name, 300).text
+        return self.bearing(token, replica)
+
+    def bearing(self, token: str | None, replica: int = 0) -> httpx2.Client:
+        """Speak to a replica with a token, or without one."""
+        client = httpx2.Client(
+            base_url=f"{self.replicas[replica].url}/api/v0",
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            timeout=_SECONDS,
+            trust_env=False,
+        )
+        self.clients.append(client)
+        return client
+
+    def space(self, name: str = SPACE, **spec: Any) -> None:
+        """Make a space with the agent ``echo``."""
+        made = self.client("admin").post("/spaces", json={"name": name, "agents": [ECHO], **spec})
+        assert made.status_code == 201, made.text
+
+    def session(self, client: httpx2.Client, **body: Any) -> str:
+        """Create a session."""
+        made = client.post("/sessions", json={"space": SPACE, **body})
+        assert made.status_code == 201, made.text
+        return str(made.json()["id"])
+
+    def pod(self, name: str, replica: int = 0) -> "HostClient":
+        """Start a new pod of a session, in the place of its older one."""
+        uid, token = str(uuid4()), str(uuid4())
+        namespace = f"raworc-{SPACE}"
+        self.cluster.tokens[token] = PodIdentity(namespace, SESSION_ACCOUNT, name, uid)
+        self.cluster.pods[namespace, name] = uid
+        return HostClient(self.bearing(token, replica), uid)
+
+    def host(self, name: str, replica: int = 0) -> "HostClient":
+        """Start a pod of a session, and let it claim the session."""
+        host = self.pod(name, replica)
+        claimed = host.claim()
+        assert claimed.status_code == 200, claimed.text
+        return host
+
+    def close(self) -> None:
+        """Close every connection."""
+        for client in self.clients:
+            client.close()
+
+
+@dataclass(frozen=True)
+class HostClient:
+    """The host's side of the protocol."""
+
+    http: httpx2.Client
+    uid: str
+
+    def claim(self) -> httpx2.Response:
+        return self.http.post("/host/claim", json={})
+
+    def poll(self, wait: float = 0) -> httpx2.Response:
+        return self.http.get("/host/messages/next", params={"wait": wait})
+
+    def take(self, wait: float = 10) -> dict[str, Any]:
+        """Take the next turn; there must be one."""
+        response = self.poll(wait)
+        assert response.status_code == 200, response.text
+        turn: dict[str, Any] = response.json()
+        return turn
+
+    def answer(self, message: dict[str, Any], content: str = "yes", **more: Any) -> httpx2.Response:
+        """Answer the message of a turn."""
+        body = {"status": "answered", "content": content, "metadata": {}, **more}
+        who = {"message_id": message["id"], "attempt": message["attempt"]}
+        return self.http.post("/host/answers", json={**who, **body})
+
+    def fail(self, message: dict[str, Any], reason: str, text: str) -> httpx2.Response:
+        """Say why the message of a turn has no answer."""
+        return self.answer(message, text, status="failed", reason=reason)
+
+    def piece(self, message: dict[str, Any], index: int, text: str) -> httpx2.Response:
+        """Pass a piece of an answer."""
+        who = {"message_id": message["id"], "attempt": message["attempt"]}
+        return self.http.post("/host/pieces", json={**who, "index": index, "text": text})
+
+    def release(self) -> httpx2.Response:
+        return self.http.post("/host/release", json={})
+
+
+def say(client: httpx2.Client, session_id: str, content: str, **more: Any) -> dict[str, Any]:
+    """Send a message."""
+    sent = client.post(f"/sessions/{session_id}/messages", json={"content": content, **more})
+    assert sent.status_code == 201, sent.text
+    message: dict[str, Any] = sent.json()
+    return message
+
+
+def messages(client: httpx2.Client, session_id: str, **query: Any) -> list[dict[str, Any]]:
+    """List messages, all pages of them."""
+    page = client.get(f"/sessions/{session_id}/messages", params=query)
+    rows: list[dict[str, Any]] = page.json()
+    while following := page.links.get("next", {}).get("url"):
+        page = client.get(str(client.base_url.copy_with(path="/")).rstrip("/") + following)
+        rows += page.json()
+    return rows
+
+
+def refusal(response: httpx2.Response, status: int) -> dict[str, Any]:
+    """Check that a request was refused as a problem, and return the problem."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = response.json()
+    assert problem["status"] == status
+    assert problem["error"]["message"] == problem["detail"]
+    assert "Traceback" not in response.text
+    return problem
