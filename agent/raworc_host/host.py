@@ -104,15 +104,13 @@ class Host:
                 return self._api.post_answer(answer)
             except UnavailableError as error:
                 self._wait_after(error)
-            except RefusedError as error:
-                note(str(error))
-                if isinstance(answer.outcome, Failed):
+            except (RefusedError, ConflictError, NotKnownError) as error:
+                # Not at once: what comes next may be this very message.
+                self._wait_after(error)
+                if isinstance(answer.outcome, Failed) or not isinstance(error, RefusedError):
                     return None
                 outcome = Failed("InvalidAnswer", f"The answer was refused: {error}")
                 answer = answer._replace(outcome=outcome)
-            except (ConflictError, NotKnownError) as error:
-                note(f"the answer came too late: {error}")
-                return None
         return None
 
     def _release(self) -> None:

@@ -14,6 +14,8 @@ from raworc_host.platform_api import HostProtocolError, PlatformApi, Unavailable
 # characters costs twenty requests a second; the first piece goes at once.
 _GATHER_SECONDS = 0.05
 _RETRY_SECONDS = 1.0
+# Half of what the API server takes at once.
+_MOST_CHARACTERS = 128 * 1024
 
 
 class Attempt(NamedTuple):
@@ -64,8 +66,8 @@ class PiecePoster:
         with self._changed:
             while self._attempt is None or not self._text:
                 self._changed.wait()
-            taken = (self._attempt, self._index, self._text)
-            self._text = ""
+            taken = (self._attempt, self._index, self._text[:_MOST_CHARACTERS])
+            self._text = self._text[_MOST_CHARACTERS:]
             self._index += 1
             return taken
 

@@ -27,11 +27,11 @@ _LOCK_SECONDS = 5
 TABLE = {
     "mysql_engine": "InnoDB",
     "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_bin",
+    "mysql_collate": "utf8mb4_0900_bin",
 }
 
 Json = JSON(none_as_null=True)
-LongText = LONGTEXT(collation="utf8mb4_bin")
+LongText = LONGTEXT(collation="utf8mb4_0900_bin")
 
 # What the database raises when it cannot do now what it may do later: it is away, or too busy.
 UNAVAILABLE: tuple[type[Exception], ...] = (

@@ -42,9 +42,10 @@ class Passwords:
 
     def matches(self, password: str, hashed: str | None) -> bool:
         """Say whether it is the password; no account at all takes as long to refuse."""
+        known = hashed if hashed is not None and _HASHER.identify(hashed) else None
         with self._turn():
-            is_same = self._hash.verify(password, hashed or self._nobody)
-        return is_same and hashed is not None
+            is_same = self._hash.verify(password, known or self._nobody)
+        return is_same and known is not None
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

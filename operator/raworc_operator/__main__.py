@@ -37,8 +37,9 @@ def main() -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    # A probe every few seconds is no news.
-    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    # Neither a probe nor an event that came in is news; what was done of it is told by who does it.
+    for name in ("aiohttp.access", "kopf.objects"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="reconcile")
     world = make_world(from_environment(os.environ), executor)
     world.turns.start()

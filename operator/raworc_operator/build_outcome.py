@@ -59,12 +59,18 @@ def _failure(pods: Sequence[Manifest], job: Manifest) -> Outcome:
 
 
 def _container_failure(ended: Mapping[str, Any]) -> Outcome:
-    message = (ended.get("message") or "").strip()
+    message = _without_progress(ended.get("message") or "")
     if ended.get("reason") == "OOMKilled":
         message = f"The build used more memory than {BUILD_LIMITS['memory']} and was killed."
     reason, words = _word(message)
     words = words or f"The build ended with exit code {ended.get('exitCode')}."
     return Outcome(BuildState.FAILED, None, reason, words)
+
+
+def _without_progress(log: str) -> str:
+    # Kaniko tells of each of its steps; what failed stands between and after them.
+    lines = [line.rstrip() for line in log.splitlines() if "level=info" not in line]
+    return "\n".join(lines).strip()
 
 
 def _word(message: str) -> tuple[SpaceReason, str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from raworc_crds.agent_session import SessionReason, SessionSpec, SessionState
 from raworc_crds.names import space_namespace
@@ -16,6 +16,7 @@ from raworc_operator.objects import (
     is_owned_by,
     parse_time,
 )
+from raworc_operator.pod_trouble import Cause, container_of, is_ready
 
 # How often the pods of the session were replaced before this one; written when a pod is made.
 RESTARTS_ANNOTATION = "raworc.dev/restarts"
@@ -24,16 +25,6 @@ REPLACES_ANNOTATION = "raworc.dev/replaces"
 
 MAX_QUICK_RESTARTS = 6
 _LONGEST_DELAY_SECONDS, _CAPPED_DELAY_SECONDS = 60, 300
-
-_PULL_FAILURES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
-_LOST_REASONS = {"NodeLost", "DeletionByTaintManager", "DeletionByPodGC"}
-
-
-class Cause(NamedTuple):
-    """Why something is not as wished: a word for programs and a sentence for people."""
-
-    reason: SessionReason
-    message: str
 
 
 class Presence(StrEnum):
@@ -142,93 +133,6 @@ def waits_for_build(view: SessionView) -> bool:
     return build.get("state") != BuildState.FAILED
 
 
-def pod_trouble(pod: Manifest) -> Cause | None:
-    """Say what is wrong with a pod; None while it starts, or works."""
-    return (
-        _ended(pod)
-        or _unschedulable(pod)
-        or _waiting(pod)
-        or _container_ended(pod)
-        or _unreachable(pod)
-    )
-
-
-def is_ready(pod: Manifest) -> bool:
-    """Say whether the pod works."""
-    return condition(pod, "Ready").get("status") == "True" and not is_going(pod)
-
-
-def _ended(pod: Manifest) -> Cause | None:
-    status = pod.get("status") or {}
-    disrupted = condition(pod, "DisruptionTarget")
-    reason = status.get("reason") or disrupted.get("reason") or ""
-    message = status.get("message") or disrupted.get("message") or ""
-    if {status.get("reason"), disrupted.get("reason")} & _LOST_REASONS:
-        return Cause(SessionReason.NODE_LOST, message or "The node of the pod does not answer.")
-    if status.get("phase") not in {"Failed", "Succeeded"}:
-        return None
-    if status.get("reason") == "Evicted":
-        return Cause(SessionReason.EVICTED, message or "The node evicted the pod.")
-    words = message or _exit(_container(pod)) or "the pod ended"
-    return Cause(SessionReason.POD_FAILED, f"{reason}: {words}" if reason else words)
-
-
-def _unschedulable(pod: Manifest) -> Cause | None:
-    scheduled = condition(pod, "PodScheduled")
-    if scheduled.get("status") != "False":
-        return None
-    message = scheduled.get("message") or "No node takes the pod."
-    return Cause(SessionReason.UNSCHEDULABLE, message)
-
-
-def _waiting(pod: Manifest) -> Cause | None:
-    container = {} if is_going(pod) else _container(pod)
-    waiting = (container.get("state") or {}).get("waiting") or {}
-    reason, message = waiting.get("reason", ""), waiting.get("message", "")
-    if reason in _PULL_FAILURES:
-        return Cause(SessionReason.IMAGE_PULL_FAILED, f"{reason}: {message}")
-    if reason == "CrashLoopBackOff":
-        last = _exit({"state": container.get("lastState") or {}})
-        words = f"The container {last or 'ended'}, {container.get('restartCount', 0)} times so far."
-        return Cause(SessionReason.CRASH_LOOP, words)
-    if reason.endswith("Error"):
-        return Cause(SessionReason.POD_FAILED, f"{reason}: {message}")
-    return None
-
-
-def _container_ended(pod: Manifest) -> Cause | None:
-    words = "" if is_going(pod) else _exit(_container(pod))
-    return (
-        Cause(SessionReason.POD_FAILED, f"The container {words}; it restarts.") if words else None
-    )
-
-
-def _unreachable(pod: Manifest) -> Cause | None:
-    # A kubelet sets both conditions together; the node controller, once a kubelet is silent, only
-    # `Ready`.
-    if condition(pod, "Ready").get("status") != "False":
-        return None
-    if condition(pod, "ContainersReady").get("status") != "True":
-        return None
-    node = (pod.get("spec") or {}).get("nodeName", "")
-    return Cause(SessionReason.NODE_LOST, f"Node '{node}' does not answer.")
-
-
-def _container(pod: Manifest) -> Mapping[str, Any]:
-    statuses = (pod.get("status") or {}).get("containerStatuses") or [{}]
-    first: Mapping[str, Any] = statuses[0]
-    return first
-
-
-def _exit(container: Mapping[str, Any]) -> str:
-    ended = (container.get("state") or {}).get("terminated")
-    if not ended:
-        return ""
-    if ended.get("reason") == "OOMKilled":
-        return "used more memory than its limit and was killed"
-    return f"ended with exit code {ended.get('exitCode')}"
-
-
 def restarts(view: SessionView) -> int:
     """Say how often the pod was replaced or restarted since the session was last opened."""
     pod = view.own_pod
@@ -236,7 +140,7 @@ def restarts(view: SessionView) -> int:
         return 0 if view.status.get("startTime") is None else int(view.status.get("restarts") or 0)
     annotations = pod["metadata"].get("annotations") or {}
     return int(annotations.get(RESTARTS_ANNOTATION, "0")) + int(
-        _container(pod).get("restartCount", 0)
+        container_of(pod).get("restartCount", 0)
     )
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from raworc_operator.lifecycle import (
-    Cause,
     Presence,
     SessionView,
     held_back,
@@ -13,6 +12,7 @@ from raworc_operator.lifecycle import (
     replacement_delay,
 )
 from raworc_operator.objects import Manifest, is_going
+from raworc_operator.pod_trouble import Cause
 
 Builder = Callable[[SessionView], Manifest]
 

@@ -8,16 +8,14 @@ from raworc_crds.group import HOST_ANNOTATION
 from raworc_crds.host_report import HostReport, HostState
 from raworc_operator.lifecycle import (
     REPLACES_ANNOTATION,
-    Cause,
     Presence,
     SessionView,
-    is_ready,
-    pod_trouble,
     restarts,
     start_time,
     state_of,
 )
 from raworc_operator.objects import Manifest
+from raworc_operator.pod_trouble import Cause, is_ready, pod_trouble
 from raworc_operator.status import conditions, observed
 
 

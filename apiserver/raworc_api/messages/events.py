@@ -97,14 +97,15 @@ def _told(stream: Stream, look: Look) -> Iterator[ServerSentEvent]:
     """Tell what is new to the reader, each event with the revision to go on from."""
     for revision, message in look.messages:
         stream.revision = revision
-        yield ServerSentEvent(message.model_dump_json(), event="message", id=str(revision))
+        text = _one_line(message.model_dump_json())
+        yield ServerSentEvent(text, event="message", id=str(revision))
     if look.is_more:
         return
     # A message may have come after the session was read; its revision is told already.
     stream.revision = max(stream.revision, look.revision)
     if _is_news(stream.session, look.session):
         stream.session = look.session
-        text = look.session.model_dump_json()
+        text = _one_line(look.session.model_dump_json())
         yield ServerSentEvent(text, event="session", id=str(stream.revision))
 
 
@@ -118,3 +119,10 @@ def _pieces(hints: Iterable[Hint]) -> Iterator[ServerSentEvent]:
     for hint in hints:
         if hint.data is not None:
             yield ServerSentEvent(json.dumps(hint.data), event="piece")
+
+
+def _one_line(json_text: str) -> str:
+    """Escape what is no line end in an event stream, but is one to many who read lines."""
+    for end, escaped in (("\x85", "\\u0085"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029")):
+        json_text = json_text.replace(end, escaped)
+    return json_text

@@ -156,7 +156,7 @@ def _kaniko_arguments(image: str, settings: Settings, trusted: str) -> list[str]
         "--snapshot-mode=redo",
         "--push-retry=2",
         "--image-fs-extract-retry=2",
-        "--log-timestamp=false",
+        "--log-format=text",
         "--force",
     ]
     if settings.registry_insecure:

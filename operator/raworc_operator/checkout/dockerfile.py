@@ -48,7 +48,7 @@ class Installation:
             ]
         if self.command:
             steps.append(self.command)
-        return "\n".join(steps) if self.pip or self.command else ""
+        return " && ".join(steps) if self.pip or self.command else ""
 
 
 def render_dockerfile(base_image: str, installations: Iterable[Installation]) -> str:

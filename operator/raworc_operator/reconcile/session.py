@@ -12,9 +12,10 @@ from raworc_crds.names import session_claim_name, session_pod_name
 from raworc_operator.builders.pod import session_pod
 from raworc_operator.builders.volume import session_claim
 from raworc_operator.cluster import ExistsError, RefusedError
-from raworc_operator.lifecycle import Cause, Presence, SessionView, pod_trouble
+from raworc_operator.lifecycle import Presence, SessionView
 from raworc_operator.objects import CLAIM, POD, SESSION, SPACE, Key, Manifest, is_going, key_of
 from raworc_operator.plan import Builders, Plan, plan_session
+from raworc_operator.pod_trouble import Cause, pod_trouble
 from raworc_operator.reconcile.world import World
 from raworc_operator.session_status import invalid_status, session_status
 from raworc_operator.status import status_patch

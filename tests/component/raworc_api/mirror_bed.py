@@ -160,6 +160,14 @@ class MirrorBed:
             outbox.request(db, SESSIONS.kind, SPACE, name)
             db.commit()
 
+    def change_space(self, **spec: object) -> None:
+        """Change the space's record as REST does."""
+        with self.sessions() as db:
+            space = db.get_one(SpaceRecord, SPACE)
+            space.spec = {**space.spec, **spec}
+            outbox.request(db, SPACES.kind, SPACE, SPACE)
+            db.commit()
+
     def session(self, name: str = "one") -> SessionRecord:
         """Return a session's record; there must be one."""
         with self.sessions() as db:

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from tests.component.raworc_api.api_bed import ApiBed, messages, refusal, say
 
+from sqlmodel import select
+
 from raworc_api.messages.tables import MessageRecord
 
 
@@ -336,6 +338,6 @@ def test_an_answer_needs_no_rows_but_its_own(bed: ApiBed) -> None:
     say(ann, session, "hello")
     host.answer(host.take()["message"], "once")
     with bed.database() as db:
-        rows = db.query(MessageRecord).all()
+        rows = db.exec(select(MessageRecord)).all()
     assert len({(row.session_id, row.seq) for row in rows}) == len(rows) == 2
     assert len({row.revision for row in rows}) == 2

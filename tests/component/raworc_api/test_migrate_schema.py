@@ -48,4 +48,4 @@ def test_tables_speak_utf8_and_tell_upper_from_lower_case(engine: Engine) -> Non
         " WHERE table_schema = database() AND table_name != 'alembic_version'"
     )
     with engine.connect() as connection:
-        assert connection.execute(query).scalars().all() == ["utf8mb4_bin"]
+        assert connection.execute(query).scalars().all() == ["utf8mb4_0900_bin"]

@@ -26,9 +26,9 @@ from raworc_api.database import Sessions
 from raworc_api.messages.tables import MessageRecord
 from raworc_api.mirror import outbox
 from raworc_api.mirror.outbox import Place
+from raworc_api.mirror.session_kind import SessionKind
 from raworc_api.mirror.tables import OutboxRow
 from raworc_api.sessions.tables import SessionRecord
-from raworc_api.spaces.tables import SpaceRecord
 from raworc_api.wake import session_topic
 
 ONE = Place(SESSIONS.kind, SPACE, "one")
@@ -149,11 +149,7 @@ def test_an_agent_that_rest_removes_is_gone_though_kubectl_wrote_it(bed: MirrorB
     manifest = {"metadata": {"name": SPACE}, "spec": {"agents": agents}}
     bed.cluster.create(space_key(), manifest)
     bed.hear()
-    with bed.sessions() as db:
-        space = db.get_one(SpaceRecord, SPACE)
-        space.spec = {"agents": agents[1:]}
-        outbox.request(db, "Space", SPACE, SPACE)
-        db.commit()
+    bed.change_space(agents=agents[1:])
     bed.export()
     assert bed.cluster.read(space_key())["spec"] == {"agents": agents[1:]}
 
@@ -308,3 +304,32 @@ def test_what_kubectl_made_first_survives_two_changes_of_ours(
     bed.export()
     spec = {"space": SPACE, "closed": True, "agent": "echo"}
     assert bed.cluster.read(session_key())["spec"] == bed.session().spec == spec
+
+
+def test_an_agent_that_kubectl_adds_between_our_look_and_our_patch_stays(
+    bed: MirrorBed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = ({"name": name, "repo": f"o/{name}"} for name in "abc")
+    bed.add_space(agents=[first])
+    bed.settle()
+    bed.change_space(agents=[first, second])
+    read = bed.cluster.read
+
+    def read_and_change(key: Key) -> Manifest:
+        live = read(key)
+        monkeypatch.undo()
+        bed.cluster.change_spec(key, agents=[first, third])
+        return live
+
+    monkeypatch.setattr(bed.cluster, "read", read_and_change)
+    bed.export()
+    agents = bed.cluster.read(space_key())["spec"]["agents"]
+    assert agents == [first, second, third]
+    assert bed.space().spec["agents"] == agents
+
+
+def test_who_comes_late_forgets_no_other_object(bed: MirrorBed) -> None:
+    bed.add_session()
+    bed.settle()
+    bed.worker._exporter.forget(SessionKind("raworc-"), ONE, "an earlier uid")
+    assert bed.count(SessionRecord) == 1

@@ -283,6 +283,18 @@ def test_pieces_come_while_the_agent_speaks_and_the_answer_holds_them_all(bed: B
     assert len(bed.api.pieces) < 10
 
 
+def test_a_long_piece_is_posted_in_parts(bed: Bed) -> None:
+    gate = "from pathlib import Path\n"
+    bed.agent("long", f"{gate}{HANDLER}yield 'x' * 300_000\n    Path('gate').read_bytes()")
+    os.mkfifo(bed.session / "gate")
+    bed.start()
+    message = bed.api.send("go")
+    bed.api.wait_for(lambda: sum(len(piece["text"]) for piece in bed.api.pieces) == 300_000)
+    (bed.session / "gate").write_bytes(b"x")
+    assert len(bed.api.answer_to(message)["content"]) == 300_000
+    assert [piece["index"] for piece in bed.api.pieces] == [0, 1, 2]
+
+
 def test_pieces_that_cannot_be_posted_neither_fail_nor_delay_the_answer(bed: Bed) -> None:
     bed.agent("stream", f"{HANDLER}yield 'a'\n    yield 'b'")
     bed.api.fault("pieces", "hang", 500, "drop", 422)

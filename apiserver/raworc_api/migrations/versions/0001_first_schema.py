@@ -12,7 +12,7 @@ down_revision = None
 TABLE: dict[str, Any] = {
     "mysql_engine": "InnoDB",
     "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_bin",
+    "mysql_collate": "utf8mb4_0900_bin",
 }
 Moment = mysql.DATETIME(fsp=6)
 
@@ -144,7 +144,7 @@ def _create_messages() -> None:
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("role", sa.String(16), nullable=False),
-        sa.Column("content", mysql.LONGTEXT(collation="utf8mb4_bin"), nullable=False),
+        sa.Column("content", mysql.LONGTEXT(collation="utf8mb4_0900_bin"), nullable=False),
         sa.Column("metadata", sa.JSON(), nullable=False),
         sa.Column("status", sa.String(16), nullable=False),
         sa.Column("reply_to", sa.String(36), nullable=True),

@@ -1,0 +1,117 @@
+"""What is wrong with a pod, read from its status; pure."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from raworc_crds.agent_session import SessionReason
+from raworc_operator.objects import Manifest, condition, is_going, parse_time
+
+_PULL_FAILURES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
+_LOST_REASONS = {"NodeLost", "DeletionByTaintManager", "DeletionByPodGC"}
+
+
+class Cause(NamedTuple):
+    """Why something is not as wished: a word for programs and a sentence for people."""
+
+    reason: SessionReason
+    message: str
+
+
+def pod_trouble(pod: Manifest) -> Cause | None:
+    """Say what is wrong with a pod; None while it starts, or works."""
+    return (
+        _ended(pod)
+        or _unschedulable(pod)
+        or _waiting(pod)
+        or _container_ended(pod)
+        or _unreachable(pod)
+    )
+
+
+def is_ready(pod: Manifest) -> bool:
+    """Say whether the pod works."""
+    return condition(pod, "Ready").get("status") == "True" and not is_going(pod)
+
+
+def _ended(pod: Manifest) -> Cause | None:
+    status = pod.get("status") or {}
+    disrupted = condition(pod, "DisruptionTarget")
+    reason = status.get("reason") or disrupted.get("reason") or ""
+    message = status.get("message") or disrupted.get("message") or ""
+    if {status.get("reason"), disrupted.get("reason")} & _LOST_REASONS:
+        return Cause(SessionReason.NODE_LOST, message or "The node of the pod does not answer.")
+    if status.get("reason") == "Evicted":
+        return Cause(SessionReason.EVICTED, message or "The node evicted the pod.")
+    if status.get("phase") not in {"Failed", "Succeeded"} or _was_stopped(pod):
+        return None
+    words = message or _exit(container_of(pod)) or "the pod ended"
+    return Cause(SessionReason.POD_FAILED, f"{reason}: {words}" if reason else words)
+
+
+def _was_stopped(pod: Manifest) -> bool:
+    # A pod that ends after somebody deleted it did not fail.
+    going, grace = (
+        pod["metadata"].get(f"deletion{part}") for part in ("Timestamp", "GracePeriodSeconds")
+    )
+    ended = ((container_of(pod).get("state") or {}).get("terminated") or {}).get("finishedAt")
+    if going is None or ended is None:
+        return going is not None
+    return parse_time(ended) >= parse_time(going) - timedelta(seconds=int(grace or 0))
+
+
+def _unschedulable(pod: Manifest) -> Cause | None:
+    scheduled = condition(pod, "PodScheduled")
+    if scheduled.get("status") != "False":
+        return None
+    message = scheduled.get("message") or "No node takes the pod."
+    return Cause(SessionReason.UNSCHEDULABLE, message)
+
+
+def _waiting(pod: Manifest) -> Cause | None:
+    container = {} if is_going(pod) else container_of(pod)
+    waiting = (container.get("state") or {}).get("waiting") or {}
+    reason, message = waiting.get("reason", ""), waiting.get("message", "")
+    if reason in _PULL_FAILURES:
+        return Cause(SessionReason.IMAGE_PULL_FAILED, f"{reason}: {message}")
+    if reason == "CrashLoopBackOff":
+        last = _exit({"state": container.get("lastState") or {}})
+        words = f"The container {last or 'ended'}, {container.get('restartCount', 0)} times so far."
+        return Cause(SessionReason.CRASH_LOOP, words)
+    if reason.endswith("Error"):
+        return Cause(SessionReason.POD_FAILED, f"{reason}: {message}")
+    return None
+
+
+def _container_ended(pod: Manifest) -> Cause | None:
+    words = "" if is_going(pod) else _exit(container_of(pod))
+    return (
+        Cause(SessionReason.POD_FAILED, f"The container {words}; it restarts.") if words else None
+    )
+
+
+def _unreachable(pod: Manifest) -> Cause | None:
+    # A kubelet sets both conditions together; the node controller, once a kubelet is silent, only
+    # `Ready`.
+    if condition(pod, "Ready").get("status") != "False":
+        return None
+    if condition(pod, "ContainersReady").get("status") != "True":
+        return None
+    node = (pod.get("spec") or {}).get("nodeName", "")
+    return Cause(SessionReason.NODE_LOST, f"Node '{node}' does not answer.")
+
+
+def container_of(pod: Manifest) -> Mapping[str, Any]:
+    """Return the status of a pod's first container."""
+    statuses = (pod.get("status") or {}).get("containerStatuses") or [{}]
+    first: Mapping[str, Any] = statuses[0]
+    return first
+
+
+def _exit(container: Mapping[str, Any]) -> str:
+    ended = (container.get("state") or {}).get("terminated")
+    if not ended:
+        return ""
+    if ended.get("reason") == "OOMKilled":
+        return "used more memory than its limit and was killed"
+    return f"ended with exit code {ended.get('exitCode')}"

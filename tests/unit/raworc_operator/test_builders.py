@@ -1,0 +1,207 @@
+"""The children as they are written: valid to Kubernetes' own models, and as safe as promised."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from kubernetes.client import (
+    CoreV1Event,
+    V1ConfigMap,
+    V1Job,
+    V1Namespace,
+    V1NetworkPolicy,
+    V1PersistentVolumeClaim,
+    V1Pod,
+    V1ResourceQuota,
+    V1ServiceAccount,
+)
+from tests.unit.raworc_operator.samples import (
+    COMMIT,
+    NOON,
+    SETTINGS,
+    session,
+    source,
+    space,
+    view,
+)
+
+from raworc_crds.space import Quota
+from raworc_operator.build_key import PinnedAgent
+from raworc_operator.builders.authorities import authorities
+from raworc_operator.builders.build_job import build_job
+from raworc_operator.builders.event import event
+from raworc_operator.builders.namespace import (
+    namespace,
+    session_account,
+    session_network_policy,
+)
+from raworc_operator.builders.pod import session_pod
+from raworc_operator.builders.quota import space_quota
+from raworc_operator.builders.resources import amount, session_resources
+from raworc_operator.builders.volume import session_claim
+from raworc_operator.objects import Manifest
+
+AGENTS = [PinnedAgent(source(), COMMIT)]
+TRUSTING = replace(SETTINGS, authorities="PEM")
+
+
+def job(settings: Any = SETTINGS) -> Manifest:  # noqa: ANN401
+    return build_job(space(), AGENTS, "0123456789ab", "push.test:5000/base@sha256:1", settings)
+
+
+def pod(**spec: Any) -> Manifest:  # noqa: ANN401
+    return session_pod(view(session(**spec)), "http://api.test")
+
+
+def environment(**spec: Any) -> dict[str, str]:  # noqa: ANN401
+    return {item["name"]: item["value"] for item in pod(**spec)["spec"]["containers"][0]["env"]}
+
+
+@pytest.mark.parametrize(
+    ("model", "manifest"),
+    [
+        (V1Pod, pod(agent="echo")),
+        (V1PersistentVolumeClaim, session_claim(view())),
+        (V1Job, job()),
+        (V1Job, job(TRUSTING)),
+        (V1Namespace, namespace(space(), "raworc-")),
+        (V1ServiceAccount, session_account("team", "raworc-team")),
+        (V1NetworkPolicy, session_network_policy("team", "raworc-team")),
+        (V1ConfigMap, authorities("team", "raworc-team", "PEM")),
+        (V1ResourceQuota, space_quota("team", "raworc-team", Quota(sessions=1, cpu="2"))),
+        (CoreV1Event, event(space(), "BuildStarted", "It began.", NOON, warning=False)),
+    ],
+)
+def test_a_manifest_says_only_what_kubernetes_knows(model: Any, manifest: Manifest) -> None:  # noqa: ANN401
+    read = model.model_validate(manifest).model_dump(by_alias=True, exclude_none=True, mode="json")
+    assert missing(manifest, read) == []
+
+
+def missing(written: Any, read: Any, path: str = "") -> list[str]:  # noqa: ANN401
+    """Name the fields that a model dropped, as it does with those it does not know."""
+    if isinstance(written, dict):
+        return [
+            lost
+            for key, value in written.items()
+            for lost in (
+                missing(value, read[key], f"{path}.{key}") if key in read else [f"{path}.{key}"]
+            )
+        ]
+    if isinstance(written, list):
+        pairs = zip(written, read, strict=True)
+        return [lost for one, other in pairs for lost in missing(one, other, path)]
+    return []
+
+
+def test_a_session_pod_meets_the_restricted_level() -> None:
+    spec = pod()["spec"]
+    container = spec["containers"][0]["securityContext"]
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["allowPrivilegeEscalation"] is False
+    assert container["readOnlyRootFilesystem"] is True
+    assert container["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_a_session_pod_has_no_way_to_the_kubernetes_api() -> None:
+    spec = pod()["spec"]
+    assert spec["automountServiceAccountToken"] is False
+    (token,) = next(v for v in spec["volumes"] if v["name"] == "token")["projected"]["sources"]
+    assert token["serviceAccountToken"]["audience"] == "raworc-api"
+
+
+def test_a_host_is_told_all_that_it_needs() -> None:
+    told = environment(agent="echo", busyTimeoutSeconds=5)
+    assert told["RAWORC_SESSION_ID"] == "session-uid"
+    assert told["RAWORC_SPACE_ID"] == "space-uid"
+    assert told["RAWORC_AGENT"] == "echo"
+    assert told["RAWORC_BUSY_TIMEOUT_SECONDS"] == "5"
+    assert "RAWORC_AGENT" not in environment()
+
+
+def test_the_id_that_the_api_gave_goes_before_the_uid() -> None:
+    labelled = session()
+    labelled["metadata"]["labels"] = {"raworc.dev/session-id": "given"}
+    made = session_pod(view(labelled), "http://api.test")
+    assert made["metadata"]["labels"]["raworc.dev/session-id"] == "given"
+
+
+def test_children_go_with_their_session() -> None:
+    for child in (pod(), session_claim(view())):
+        (owner,) = child["metadata"]["ownerReferences"]
+        assert (owner["uid"], owner["blockOwnerDeletion"]) == ("session-uid", True)
+
+
+def test_a_volume_has_the_size_of_its_session_then_of_its_space_then_the_default() -> None:
+    def size(of: Manifest, on: Manifest) -> str:
+        claim = session_claim(view(of, space=on))
+        return str(claim["spec"]["resources"]["requests"]["storage"])
+
+    assert size(session(storageSize="3Gi"), space(storageSize="2Gi")) == "3Gi"
+    assert size(session(), space(storageSize="2Gi")) == "2Gi"
+    assert size(session(), space()) == "1Gi"
+    assert "storageClassName" not in session_claim(view())["spec"]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "value"),
+    [("500m", 0.5), ("2", 2), ("1Ki", 1024), ("1k", 1000), ("1.5Gi", 1.5 * 2**30)],
+)
+def test_an_amount_is_what_kubernetes_takes_it_for(quantity: str, value: float) -> None:
+    assert float(amount(quantity)) == value
+
+
+def test_resources_of_a_session_go_before_those_of_its_space() -> None:
+    own = {"limits": {"memory": "1Gi"}}
+    merged = session_resources(own, {"limits": {"memory": "2Gi", "cpu": "2"}})
+    assert merged["limits"] == {"memory": "1Gi", "cpu": "2"}
+
+
+def test_a_small_limit_takes_the_request_down_and_a_large_request_the_limit_up() -> None:
+    assert session_resources({"limits": {"memory": "64Mi"}})["requests"]["memory"] == "64Mi"
+    assert session_resources({"requests": {"memory": "1Gi"}})["limits"]["memory"] == "1Gi"
+
+
+def test_a_quota_names_only_what_is_limited() -> None:
+    hard = space_quota("team", "raworc-team", Quota(sessions=3, storage="10Gi"))["spec"]["hard"]
+    assert hard == {"count/agentsessions.raworc.dev": "3", "requests.storage": "10Gi"}
+
+
+def test_a_build_does_not_try_again_what_only_a_person_can_mend() -> None:
+    (user_error, _) = job()["spec"]["podFailurePolicy"]["rules"]
+    assert user_error["action"] == "FailJob"
+    assert user_error["onExitCodes"] == {
+        "containerName": "checkout",
+        "operator": "In",
+        "values": [42],
+    }
+
+
+def test_a_build_gets_its_request_without_a_shell() -> None:
+    template = job()["spec"]["template"]
+    request = json.loads(template["metadata"]["annotations"]["raworc.dev/checkout"])
+    assert request["agents"][0]["commit"] == COMMIT
+    assert request["base_image"] == "push.test:5000/base@sha256:1"
+    assert template["spec"]["automountServiceAccountToken"] is False
+
+
+def test_both_containers_of_a_build_have_limits_as_a_quota_demands() -> None:
+    spec = job()["spec"]["template"]["spec"]
+    for container in (*spec["initContainers"], *spec["containers"]):
+        assert set(container["resources"]["limits"]) == {"cpu", "memory"}
+
+
+def test_only_an_insecure_registry_is_spoken_to_without_tls() -> None:
+    def arguments(*, insecure: bool) -> str:
+        spec = job(replace(SETTINGS, registry_insecure=insecure))["spec"]["template"]["spec"]
+        return " ".join(spec["containers"][0]["args"])
+
+    assert "--insecure-registry=push.test:5000" in arguments(insecure=True)
+    assert "insecure" not in arguments(insecure=False)
+
+
+def test_authorities_are_mounted_where_kaniko_keeps_them_out_of_the_image() -> None:
+    kaniko = job(TRUSTING)["spec"]["template"]["spec"]["containers"][0]
+    assert kaniko["volumeMounts"][-1]["mountPath"] == "/kaniko/raworc-ca"
+    assert "--build-arg=PIP_CERT=/kaniko/raworc-ca/ca.crt" in kaniko["args"]

@@ -1,0 +1,183 @@
+"""The name of a build, when it is begun, and what came of it."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.unit.raworc_operator.samples import COMMIT, NOON, NOON_TEXT, source, space, space_spec
+
+from raworc_crds.space import Build, BuildState, SpaceReason
+from raworc_crds.wire import dump
+from raworc_operator.build_decision import (
+    Step,
+    failed_before,
+    new_build,
+    next_step,
+    pinned_agents,
+    unresolved_build,
+)
+from raworc_operator.build_key import PinnedAgent, build_key
+from raworc_operator.build_outcome import Outcome, build_outcome
+from raworc_operator.objects import Manifest
+
+AGENT = PinnedAgent(source(), COMMIT)
+DIGEST = "sha256:" + "d" * 64
+
+
+def key(*agents: PinnedAgent, base: str = "base@sha256:1", builder: str = "kaniko:1") -> str:
+    return build_key(agents or (AGENT,), base, builder)
+
+
+def test_a_key_does_not_depend_on_the_order_of_the_agents() -> None:
+    other = PinnedAgent(source("other"), COMMIT)
+    assert key(AGENT, other) == key(other, AGENT)
+
+
+def test_a_key_does_not_depend_on_the_name_of_the_branch() -> None:
+    assert key(PinnedAgent(source(ref="main"), COMMIT)) == key(AGENT)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        key(PinnedAgent(source(), "e" * 40)),
+        key(PinnedAgent(source(path="sub"), COMMIT)),
+        key(PinnedAgent(source(purpose="cooks"), COMMIT)),
+        key(PinnedAgent(source(repo="other/agents"), COMMIT)),
+        key(base="base@sha256:2"),
+        key(builder="kaniko:2"),
+    ],
+)
+def test_a_key_changes_with_all_that_goes_into_the_image(other: str) -> None:
+    assert other != key()
+
+
+def build(state: BuildState = BuildState.COMPLETED, **more: Any) -> Build:  # noqa: ANN401
+    begun = new_build([AGENT], key(), None, None, NOON_TEXT)
+    return begun.model_copy(update={"state": state, **more})
+
+
+def built(of: Build, generation: int = 1) -> Manifest:
+    return space({"observedGeneration": generation, "build": dump(of)})
+
+
+@pytest.mark.parametrize(
+    ("seen", "step"),
+    [
+        (space({}), Step.RESOLVE),
+        (built(build(), generation=0), Step.RESOLVE),
+        (built(build()), Step.REST),
+        (built(build(BuildState.PENDING)), Step.FOLLOW),
+        (built(build(BuildState.BUILDING)), Step.FOLLOW),
+        (built(build(BuildState.FAILED)), Step.REST),
+        (space({"observedGeneration": 1, "build": {"id": 5}}), Step.RESOLVE),
+    ],
+)
+def test_the_next_step_is_read_from_the_status(seen: Manifest, step: Step) -> None:
+    assert next_step(seen, NOON) is step
+
+
+@pytest.mark.parametrize(
+    ("reason", "seconds"),
+    [(SpaceReason.REF_NOT_FOUND, 60), (SpaceReason.REPOSITORY_UNREACHABLE, 10)],
+)
+def test_refs_that_could_not_be_resolved_are_looked_at_again(
+    reason: SpaceReason, seconds: int
+) -> None:
+    failed = built(unresolved_build(space_spec(), reason, "why", None, NOON))
+    assert next_step(failed, NOON + timedelta(seconds=seconds - 1)) is Step.REST
+    assert next_step(failed, NOON + timedelta(seconds=seconds)) is Step.RESOLVE
+
+
+def test_a_build_that_failed_is_tried_again_only_when_somebody_asks() -> None:
+    failed = build(BuildState.FAILED)
+    assert failed_before(failed, key(), None)
+    assert not failed_before(failed, key(), "again")
+    assert not failed_before(failed, key(base="other"), None)
+    assert not failed_before(build(), key(), None)
+
+
+def test_a_build_remembers_its_commits() -> None:
+    assert pinned_agents([AGENT.source], build()) == [AGENT]
+
+
+def pod(name: str, **containers: dict[str, Any]) -> Manifest:
+    statuses = [
+        {"name": container, "state": {"terminated": ended}}
+        for container, ended in containers.items()
+    ]
+    return {
+        "metadata": {"name": name, "creationTimestamp": name},
+        "status": {"containerStatuses": statuses},
+    }
+
+
+def job(**conditions: str) -> Manifest:
+    found = [
+        {"type": kind, "status": "True", "message": message} for kind, message in conditions.items()
+    ]
+    return {"metadata": {"name": "build-1"}, "status": {"conditions": found}}
+
+
+def word(reason: str, message: str) -> str:
+    return json.dumps({"reason": reason, "message": message})
+
+
+def test_a_pushed_image_is_known_before_the_job_is_complete() -> None:
+    outcome = build_outcome(job(), [pod("1", kaniko={"exitCode": 0, "message": DIGEST})])
+    assert outcome == Outcome(BuildState.COMPLETED, DIGEST)
+
+
+def test_a_complete_job_without_pods_is_a_success_whose_digest_is_to_be_asked_for() -> None:
+    assert build_outcome(job(Complete=""), []) == Outcome(BuildState.COMPLETED)
+
+
+def test_what_the_checkout_says_is_the_reason() -> None:
+    ended = {"exitCode": 42, "message": word("HandlerNotFound", "no 'main.py'")}
+    outcome = build_outcome(job(), [pod("1", checkout=ended)])
+    assert outcome.state is BuildState.FAILED
+    assert (outcome.reason, outcome.message) == (SpaceReason.HANDLER_NOT_FOUND, "no 'main.py'")
+
+
+def test_a_failed_build_shows_what_failed_and_not_how_far_kaniko_was() -> None:
+    log = 'time="1" level=info msg="RUN pip"\nERROR: no such package\nerror building image: exit 1'
+    ended = {"exitCode": 1, "message": log}
+    outcome = build_outcome(job(Failed="backoff"), [pod("1", kaniko=ended)])
+    assert outcome.reason is SpaceReason.BUILD_FAILED
+    assert outcome.message == "ERROR: no such package\nerror building image: exit 1"
+
+
+def test_the_newest_pod_speaks_for_a_build() -> None:
+    pods = [
+        pod("1", kaniko={"exitCode": 1, "message": "first"}),
+        pod("2", kaniko={"exitCode": 1, "message": "second"}),
+    ]
+    assert build_outcome(job(Failed="backoff"), pods).message == "second"
+
+
+def test_a_build_that_is_tried_again_has_not_failed_yet() -> None:
+    pods = [pod("1", kaniko={"exitCode": 1, "message": "first"})]
+    assert build_outcome(job(), pods).state is BuildState.BUILDING
+
+
+def test_a_build_without_a_pod_is_pending() -> None:
+    assert build_outcome(job(), []).state is BuildState.PENDING
+
+
+def test_a_build_that_ran_out_of_memory_says_so() -> None:
+    ended = {"exitCode": 137, "reason": "OOMKilled"}
+    assert "memory" in build_outcome(job(Failed="x"), [pod("1", kaniko=ended)]).message
+
+
+def test_a_build_that_took_too_long_says_so() -> None:
+    assert build_outcome(job(Failed="It was too long"), []).message == "It was too long"
+
+
+def test_a_build_whose_image_is_not_there_says_what_it_waits_for() -> None:
+    waiting = {"name": "checkout", "state": {"waiting": {"reason": "ErrImagePull", "message": "x"}}}
+    seen = {
+        "metadata": {"name": "1", "creationTimestamp": "1"},
+        "status": {"initContainerStatuses": [waiting]},
+    }
+    assert "ErrImagePull" in build_outcome(job(), [seen]).message

@@ -1,0 +1,294 @@
+"""From a repository to a build context."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from raworc_crds.space import SpaceReason
+from raworc_operator.checkout.assemble import assemble
+from raworc_operator.checkout.dependencies import pip_arguments
+from raworc_operator.checkout.dockerfile import Installation, render_dockerfile
+from raworc_operator.checkout.handler import check_handler
+from raworc_operator.checkout.manifest import read_manifest
+from raworc_operator.checkout.request import AgentRequest, CheckoutRequest
+from raworc_operator.checkout.tree import copy_agent
+from raworc_operator.sources.address import Address
+from raworc_operator.sources.git import Git
+from raworc_operator.sources.problems import SourceError
+
+HANDLER = "def process_message(message, context):\n    return message\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "agent"
+    made.mkdir()
+    (made / "main.py").write_text(HANDLER)
+    return made
+
+
+def refusal(folder: Path, manifest: str) -> SourceError:
+    (folder / "raworc.json").write_text(manifest)
+    with pytest.raises(SourceError) as refused:
+        read_manifest(folder, "a")
+    return refused.value
+
+
+def test_an_agent_without_a_manifest_is_found_out(folder: Path) -> None:
+    manifest = read_manifest(folder, "a")
+    assert (manifest.runtime, manifest.handler) == ("python", "main.process_message")
+
+
+def test_a_manifest_that_is_not_json_is_refused_with_the_place(folder: Path) -> None:
+    error = refusal(folder, '{\n "runtime": "python",\n}')
+    assert error.reason is SpaceReason.INVALID_MANIFEST
+    assert "line 3, column 1" in str(error)
+
+
+@pytest.mark.parametrize("runtime", ["node", "python2", "python3.99", ["python"]])
+def test_a_runtime_that_is_not_there_is_refused_with_those_that_are(
+    folder: Path, runtime: object
+) -> None:
+    error = refusal(folder, json.dumps({"runtime": runtime}))
+    assert error.reason is SpaceReason.UNSUPPORTED_RUNTIME
+    assert "'python3'" in str(error)
+
+
+@pytest.mark.parametrize("runtime", ["python", "python3", "python3.11", "python3.13"])
+def test_a_python_up_to_that_of_the_base_image_is_fine(folder: Path, runtime: str) -> None:
+    (folder / "raworc.json").write_text(json.dumps({"runtime": runtime}))
+    assert read_manifest(folder, "a").runtime == runtime
+
+
+@pytest.mark.parametrize(
+    "manifest", ["[]", '{"handler": "main"}', '{"nonsense": 1}', '{"capabilities": "x"}', "\xff"]
+)
+def test_what_is_not_a_manifest_is_refused(folder: Path, manifest: str) -> None:
+    assert refusal(folder, manifest).reason is SpaceReason.INVALID_MANIFEST
+
+
+@pytest.mark.parametrize(("file", "word"), [("package.json", "Node.js"), ("Cargo.toml", "Rust")])
+def test_an_agent_of_another_runtime_is_told_so(tmp_path: Path, file: str, word: str) -> None:
+    (tmp_path / file).write_text("")
+    with pytest.raises(SourceError, match=word):
+        read_manifest(tmp_path, "a")
+
+
+def test_a_folder_with_nothing_that_runs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError) as refused:
+        read_manifest(tmp_path, "a")
+    assert refused.value.reason is SpaceReason.UNSUPPORTED_RUNTIME
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def process_message(m, c): ...",
+        "async def process_message(m, c): ...",
+        "from lib import process_message",
+        "from lib import answer as process_message",
+        "from lib import *",
+        "process_message = make()",
+        "process_message: object = make()",
+        "a, (process_message, b) = make()",
+        "try:\n    from x import process_message\nexcept ImportError:\n    pass",
+        "if True:\n    pass\nelse:\n    def process_message(m, c): ...",
+        "def __getattr__(name): ...",
+        "class process_message: ...",
+    ],
+)
+def test_a_handler_may_be_made_in_many_ways(folder: Path, code: str) -> None:
+    (folder / "main.py").write_text(code)
+    check_handler(folder, "main.process_message", "a")
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("def other(m, c): ...", "defines no 'process_message'"),
+        ("def outer():\n    def process_message(m, c): ...", "defines no"),
+        ("class A:\n    def process_message(self): ...", "defines no"),
+        ("def process_message(:", "not Python.*line 1"),
+        ("\0", "not Python"),
+    ],
+)
+def test_a_handler_that_is_not_there_is_refused(folder: Path, code: str, words: str) -> None:
+    (folder / "main.py").write_text(code)
+    with pytest.raises(SourceError, match=words) as refused:
+        check_handler(folder, "main.process_message", "a")
+    assert refused.value.reason is SpaceReason.HANDLER_NOT_FOUND
+
+
+def test_a_handler_may_stand_in_a_package(folder: Path) -> None:
+    (folder / "app" / "chat").mkdir(parents=True)
+    (folder / "app" / "chat" / "__init__.py").write_text(HANDLER)
+    check_handler(folder, "app.chat.process_message", "a")
+    with pytest.raises(SourceError, match=r"no 'app/talk\.py'"):
+        check_handler(folder, "app.talk.process_message", "a")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "arguments"),
+    [
+        ("requirements.txt", "# none yet\n\n", []),
+        ("requirements.txt", "rich\n", ["-r", "requirements.txt"]),
+        ("pyproject.toml", '[project]\ndependencies = ["rich>=1"]', ["--", "rich>=1"]),
+        ("pyproject.toml", '[project]\nname = "x"', []),
+        ("pyproject.toml", '[project]\ndynamic = ["dependencies"]', ["."]),
+        ("pyproject.toml", "[tool.ruff]", []),
+        ("pyproject.toml", '[tool.poetry]\n[build-system]\nrequires = ["poetry"]', ["."]),
+    ],
+)
+def test_pip_installs_what_an_agent_asks_for(
+    folder: Path, file: str, text: str, arguments: list[str]
+) -> None:
+    (folder / file).write_text(text)
+    assert pip_arguments(folder, "a") == arguments
+
+
+def test_a_project_file_that_is_not_toml_is_refused(folder: Path) -> None:
+    (folder / "pyproject.toml").write_text("[project")
+    with pytest.raises(SourceError, match="not TOML"):
+        pip_arguments(folder, "a")
+
+
+def test_an_agent_that_installs_nothing_is_copied_and_no_more() -> None:
+    text = render_dockerfile("base@sha256:1", [Installation("a")])
+    assert text == "FROM base@sha256:1\nCOPY --chown=10001:10001 . /opt/raworc/\nUSER 10001\n"
+
+
+def test_what_an_agent_names_cannot_become_an_instruction() -> None:
+    installation = Installation("a", ("--", "x'; evil\nRUN evil"), "make\nUSER 0")
+    lines = render_dockerfile("base", [installation]).splitlines()
+    assert [line.split()[0] for line in lines] == ["FROM", "COPY", "USER", *["ARG"] * 4, "RUN"]
+    command = json.loads(lines[-1].removeprefix("RUN "))
+    assert command[:2] == ["/bin/sh", "-ec"]
+    assert """'x'"'"'; evil""" in command[2]
+
+
+def test_only_an_agent_with_packages_of_its_own_has_an_interpreter_of_its_own() -> None:
+    assert Installation("a").python == "/usr/bin/python3"
+    assert Installation("a", ("-r", "x")).python == "/opt/raworc/venvs/a/bin/python"
+
+
+def test_hidden_files_and_links_are_kept_and_what_is_gits_is_not(
+    folder: Path, tmp_path: Path
+) -> None:
+    for part in (".git", ".config", "build"):
+        (folder / part).mkdir()
+        (folder / part / "file").write_text(part)
+    (folder / "alias.py").symlink_to("main.py")
+    copy_agent(folder, None, tmp_path / "copy", "a")
+    assert (tmp_path / "copy" / "alias.py").is_symlink()
+    assert {path.name for path in (tmp_path / "copy").iterdir()} == {
+        *("main.py", "alias.py", ".config", "build"),
+    }
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "../other.py", "inner/../../other.py"])
+def test_a_link_that_leads_out_is_refused(folder: Path, tmp_path: Path, target: str) -> None:
+    (folder / "inner").mkdir()
+    (folder / "inner" / "link").symlink_to(Path("..") / target if target[0] != "/" else target)
+    with pytest.raises(SourceError, match="inner/link") as refused:
+        copy_agent(folder, None, tmp_path / "copy", "a")
+    assert refused.value.reason is SpaceReason.REPOSITORY_REFUSED
+
+
+@pytest.mark.parametrize("path", ["missing", "main.py", "out"])
+def test_a_folder_that_is_not_in_the_repository_is_refused(
+    folder: Path, tmp_path: Path, path: str
+) -> None:
+    (folder / "out").symlink_to(tmp_path)
+    with pytest.raises(SourceError) as refused:
+        copy_agent(folder, path, tmp_path / "copy", "a")
+    assert refused.value.reason is SpaceReason.PATH_NOT_FOUND
+
+
+def committed(folder: Path) -> str:
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(  # noqa: S603 - a repository of the test's own
+            ["git", *identity, *arguments],  # noqa: S607 - the git of the machine
+            cwd=folder,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout.strip()
+
+    git("init", "--quiet", "-b", "main")
+    git("add", "--all")
+    git("commit", "--quiet", "-m", "first")
+    return git("rev-parse", "HEAD")
+
+
+class LocalGit(Git):
+    """Fetches from a folder in place of a server."""
+
+    def run(
+        self,
+        address: Address,
+        *arguments: str,
+        folder: Path | None = None,
+        seconds: float = 30,
+    ) -> str:
+        local = [
+            item.replace("git://git.test", "file://") if item.startswith("git://") else item
+            for item in arguments
+        ]
+        return super().run(address, *local, folder=folder, seconds=seconds)
+
+    def _environment(self) -> Mapping[str, str]:
+        return {**super()._environment(), "GIT_ALLOW_PROTOCOL": "file"}
+
+
+def test_the_whole_of_a_checkout(folder: Path, tmp_path: Path) -> None:
+    (folder / "requirements.txt").write_text("rich")
+    (folder / "raworc.json").write_text('{"description": "of the manifest", "purpose": "answers"}')
+    agent = AgentRequest(
+        name="echo",
+        description="of the space",
+        purpose="",
+        repo=f"git://git.test{folder}",
+        path=None,
+        commit=committed(folder),
+        ref="main",
+    )
+    request = CheckoutRequest(
+        agents=[agent, agent.model_copy(update={"name": "again"})],
+        base_image="base@sha256:1",
+        internal_git_hosts=frozenset({"git.test"}),
+    )
+    context = tmp_path / "context"
+    text = assemble(request, LocalGit(frozenset({"git.test"})), tmp_path / "scratch", context)
+    (first, second) = json.loads((context / "agents.json").read_text())
+    assert (first["name"], second["name"]) == ("echo", "again")
+    assert (first["description"], first["purpose"]) == ("of the space", "answers")
+    assert first["python"] == "/opt/raworc/venvs/echo/bin/python"
+    assert (context / "agents" / "echo" / "main.py").read_text() == HANDLER
+    assert not (context / "agents" / "echo" / ".git").exists()
+    assert (context / "venvs").is_dir()
+    assert text.count("RUN") == 2
+
+
+def test_a_commit_that_is_not_in_the_repository_is_refused(folder: Path, tmp_path: Path) -> None:
+    committed(folder)
+    agent = AgentRequest(
+        name="echo",
+        description="",
+        purpose="",
+        repo=f"git://git.test{folder}",
+        path=None,
+        commit="f" * 40,
+        ref=None,
+    )
+    request = CheckoutRequest(
+        agents=[agent], base_image="base", internal_git_hosts=frozenset({"git.test"})
+    )
+    with pytest.raises(SourceError) as refused:
+        assemble(request, LocalGit(frozenset({"git.test"})), tmp_path / "scratch", tmp_path / "c")
+    assert refused.value.reason is SpaceReason.REF_NOT_FOUND
