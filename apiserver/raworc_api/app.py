@@ -55,6 +55,8 @@ def create_app(ground: Ground, services: Services, beside: Sequence[Beside] = ()
         app.exception_handler(error)(_answer_unavailable)
     _include_routes(app, ground)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's own way
+    # FastAPI prepares routes when they are first asked for; nobody shall wait for that.
+    app.openapi()
     return app
 
 

@@ -1,13 +1,12 @@
 """Is the server alive, can it work, and which one is it."""
 
-from importlib.metadata import version
-
 from fastapi import APIRouter, Depends
 
 from raworc_api.access import public
 from raworc_api.bodies import View
 from raworc_api.problems import UnavailableProblem, documented
 from raworc_api.services import Ready
+from raworc_crds import __version__
 
 router = APIRouter(tags=["health"], dependencies=[Depends(public)])
 
@@ -40,4 +39,4 @@ def read_ready(check: Ready) -> HealthView:
 @router.get("/version", operation_id="read_version")
 async def read_version() -> VersionView:
     """Say which version this is."""
-    return VersionView(version=version("raworc"))
+    return VersionView(version=__version__)

@@ -176,8 +176,7 @@ def main(arguments: list[str]) -> int:
     ]
     for path in stale:
         if "--check" in arguments:
-            name = path.relative_to(_ROOT)
-            sys.stderr.write(f"{name} is not what the models render: run `make crds`\n")
+            sys.stderr.write(f"{path} is not what the models render: run `make crds`\n")
         else:
             path.write_text(rendered[path])
     return len(stale) if "--check" in arguments else 0

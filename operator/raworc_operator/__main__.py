@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import kopf
 
@@ -17,18 +17,21 @@ from raworc_operator.sources.git import Git
 from raworc_operator.turns import Turns
 
 # Reconciles wait for the network nearly all of their time.
-_THREADS = 16
+_SESSION_THREADS, _SPACE_THREADS = 16, 8
+_TRANSIENT = (ClusterError, RegistryError)
 _LIVENESS = "http://0.0.0.0:8081/healthz"
 
 
-def make_world(settings: Settings, executor: ThreadPoolExecutor) -> World:
-    """Wire what the reconciles are given."""
+def make_world(settings: Settings, executor: Executor) -> World:
+    """Wire what the reconciles are given; ``executor`` is kopf's, and runs those of sessions."""
+    space_executor = ThreadPoolExecutor(_SPACE_THREADS, thread_name_prefix="space")
     return World(
         cluster=KubernetesCluster(),
         registry=ImageRegistry(settings.registry_push, insecure=settings.registry_insecure),
         git=Git(settings.internal_git_hosts, settings.authorities_file),
         settings=settings,
-        turns=Turns(executor, (ClusterError, RegistryError)),
+        session_turns=Turns(executor, _TRANSIENT),
+        space_turns=Turns(space_executor, _TRANSIENT),
     )
 
 
@@ -40,9 +43,11 @@ def main() -> None:
     # Neither a probe nor an event that came in is news; what was done of it is told by who does it.
     for name in ("aiohttp.access", "kopf.objects"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="reconcile")
+    executor = ThreadPoolExecutor(_SESSION_THREADS, thread_name_prefix="session")
     world = make_world(from_environment(os.environ), executor)
-    world.turns.start()
+    turns = (world.session_turns, world.space_turns)
+    for each in turns:
+        each.start()
     Resync(world).start()
     kopf.run(
         clusterwide=True,
@@ -53,7 +58,8 @@ def main() -> None:
         memo=kopf.Memo(world=world),
         liveness_endpoint=_LIVENESS,
     )
-    world.turns.stop()
+    for each in turns:
+        each.stop()
     # A pass that waits for the network would hold the process back; each may be cut off anywhere.
     logging.shutdown()
     sys.stdout.flush()

@@ -2,7 +2,12 @@
 
 from datetime import datetime
 
-from raworc_crds.agent_session import SessionCondition, SessionReason, SessionStatus
+from raworc_crds.agent_session import (
+    SessionCondition,
+    SessionReason,
+    SessionState,
+    SessionStatus,
+)
 from raworc_crds.conditions import Condition, Status
 from raworc_crds.group import HOST_ANNOTATION
 from raworc_crds.host_report import HostReport, HostState
@@ -49,7 +54,7 @@ def invalid_status(session: Manifest, message: str, now: datetime) -> SessionSta
     ]
     return former.model_copy(
         update={
-            "state": "errored",
+            "state": SessionState.ERRORED,
             "conditions": conditions(session, found, now),
             "observed_generation": session["metadata"].get("generation"),
         }

@@ -17,7 +17,7 @@ class _Api(BaseHTTPRequestHandler):
     """An API that lets one password in."""
 
     def do_GET(self) -> None:
-        self._answer(200 if self.path in {"/api/v0/health", "/api/v0/ready"} else 404)
+        self._answer(200 if self.path in {"/api/v0/health", "/api/v0/ready", "/api/v0/version"} else 404)
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -51,4 +51,4 @@ def test_it_passes_when_the_password_lets_it_in(
         [sys.executable, str(PROGRAM), url, str(file)], capture_output=True, text=True, check=False
     )
     assert done.returncode == code, done.stderr
-    assert "health: 200\nready: 200\n" in done.stdout
+    assert "health: 200\nready: 200\nversion: 200\n" in done.stdout

@@ -10,7 +10,6 @@ from raworc_api.problems import ConflictProblem, NotFoundProblem
 from raworc_api.spaces.service import SpaceService, parsed
 from raworc_api.spaces.tables import SpaceRecord
 from raworc_crds.space import AgentSource, BuildState, SpaceSpec
-from raworc_crds.wire import dump
 
 CONFIGURED = "configured"
 # How an agent stands, by how the build that has it stands.
@@ -52,7 +51,7 @@ class AgentService:
         def add(spec: SpaceSpec) -> SpaceSpec:
             if any(agent.name == source.name for agent in spec.agents):
                 raise ConflictProblem(f"Space '{space}' has an agent '{source.name}' already.")
-            return parsed({**dump(spec), "agents": [*spec.agents, source]})
+            return parsed({**dict(spec), "agents": [*spec.agents, source]})
 
         found = self.spaces.change(caller, space, ("agents", "create"), add, None)
         return _agent_view(found, source)

@@ -53,16 +53,20 @@ class HostService:
         with self.sessions() as db:
             return session_topic(_standing(db, pod).session_id)
 
+    def has_work(self, pod: HostPod) -> bool:
+        """Say whether there is a message for a turn; asked without a lock, as hosts ask often."""
+        with self.sessions() as db:
+            return _standing(db, pod).has_work
+
     def take(self, pod: HostPod) -> TurnView | None:
         """Begin the next turn, if there is a message for one."""
         with self.sessions() as db:
-            if not _standing(db, pod).has_work:
-                return None
             session = _hosted(db, pod)
-            turn = turns.take_next(db, session)
-            _report_turn(db, session, pod, turn)
+            before = session.revision
+            turn = _next_turn(db, session, pod)
             db.commit()
-        self.bus.publish(session_topic(session.id))
+        if session.revision != before:
+            self.bus.publish(session_topic(session.id))
         return turn
 
     def pass_piece(self, pod: HostPod, body: PieceBody) -> None:
@@ -83,8 +87,7 @@ class HostService:
             due = _due(find_message(db, session.id, body.message_id), body)
             if due is not None:
                 turns.finish(db, session, due, body, now)
-            turn = turns.take_next(db, session)
-            _report_turn(db, session, pod, turn)
+            turn = _next_turn(db, session, pod, due.seq if due else 0)
             db.commit()
         self.bus.publish(session_topic(session.id))
         return turn
@@ -141,10 +144,12 @@ def _hosted(db: Transaction, pod: HostPod) -> SessionRecord:
     return session
 
 
-def _report_turn(
-    db: Transaction, session: SessionRecord, pod: HostPod, turn: TurnView | None
-) -> None:
-    turns.report(db, session, pod.uid, HostState.IDLE if turn is None else HostState.BUSY)
+def _next_turn(
+    db: Transaction, session: SessionRecord, pod: HostPod, after: int = 0
+) -> TurnView | None:
+    message = turns.take_next(db, session, after)
+    turns.report(db, session, pod.uid, HostState.IDLE if message is None else HostState.BUSY)
+    return None if message is None else turns.turn_view(db, message)
 
 
 def _due(message: MessageRecord | None, body: AnswerBody) -> MessageRecord | None:

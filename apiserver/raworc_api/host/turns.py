@@ -32,20 +32,26 @@ _HISTORY_BYTES = 4 * 1024 * 1024
 _REPORT_SECONDS = 1.0
 
 
-def take_next(db: Transaction, session: SessionRecord) -> TurnView | None:
-    """Begin the next turn; the turn that the host has already, it gets again as it was."""
+def take_next(db: Transaction, session: SessionRecord, after: int = 0) -> MessageRecord | None:
+    """Begin the next turn; the turn that the host has already, it gets again as it was.
+
+    Messages up to ``after`` are known to be done with.
+    """
     if session.closed:
         # The pod is being drained; what is queued waits for the next one.
         return None
-    while (message := repository.oldest_open(db, session.id)) is not None:
-        if message.status == MessageStatus.PROCESSING:
-            return _turn_view(db, message)
-        if message.attempt < MAX_ATTEMPTS:
-            message.attempt += 1
-            _change(session, message, MessageStatus.PROCESSING)
-            return _turn_view(db, message)
-        lost = f"The agent's pod was lost {MAX_ATTEMPTS} times while it answered."
-        _fail(session, message, FailureReason.AGENT_LOST, lost)
+    # What changes here is written at once and at the end.
+    with db.no_autoflush:
+        while (message := repository.oldest_open(db, session.id, after)) is not None:
+            if message.status == MessageStatus.PROCESSING:
+                return message
+            if message.attempt < MAX_ATTEMPTS:
+                message.attempt += 1
+                _change(session, message, MessageStatus.PROCESSING)
+                return message
+            lost = f"The agent's pod was lost {MAX_ATTEMPTS} times while it answered."
+            _fail(session, message, FailureReason.AGENT_LOST, lost)
+            after = message.seq
     return None
 
 
@@ -82,6 +88,23 @@ def report(
     outbox.request(db, KIND, session.space, session.name, _REPORT_SECONDS)
 
 
+def turn_view(db: Transaction, message: MessageRecord) -> TurnView:
+    """Show a turn to its host, with what was said before."""
+    earlier = repository.list_history(db, message.session_id, _HISTORY_ROWS, _HISTORY_BYTES)
+    return TurnView(
+        message=TurnMessageView(
+            id=message.id,
+            role=message.role,
+            content=message.content,
+            metadata=message.metadata_,
+            agent=message.agent,
+            attempt=message.attempt,
+            created_at=message.created_at,
+        ),
+        history=[HistoryView(**one._asdict()) for one in earlier],
+    )
+
+
 def _change(session: SessionRecord, message: MessageRecord, status: MessageStatus) -> None:
     session.revision += 1
     message.revision = session.revision
@@ -111,25 +134,4 @@ def _reply(
         agent=body.agent,
         created_by=session.created_by,
         created_at=now,
-    )
-
-
-def _turn_view(db: Transaction, message: MessageRecord) -> TurnView:
-    earlier = repository.list_history(db, message.session_id, _HISTORY_ROWS, _HISTORY_BYTES)
-    return TurnView(
-        message=TurnMessageView(
-            id=message.id,
-            role=message.role,
-            content=message.content,
-            metadata=message.metadata_,
-            agent=message.agent,
-            attempt=message.attempt,
-            created_at=message.created_at,
-        ),
-        history=[
-            HistoryView(
-                role=one.role, content=one.content, agent=one.agent, created_at=one.created_at
-            )
-            for one in earlier
-        ],
     )

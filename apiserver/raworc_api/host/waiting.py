@@ -30,11 +30,15 @@ class TurnWaiter:
         end = clock() + seconds
         topic = await run_in_threadpool(self.host.topic, pod)
         with self.bus.read(topic) as reader:
+            is_hinted = True
             # A host that hung up would begin a turn without knowing.
             while not await is_gone():
-                turn = await run_in_threadpool(self.host.take, pod)
+                turn = await run_in_threadpool(self._look, pod, is_hinted=is_hinted)
                 left = end - clock()
                 if turn is not None or left <= 0 or self.stopping.is_set():
                     return turn
-                await reader.take(min(left, LOOK_SECONDS))
+                is_hinted = bool(await reader.take(min(left, LOOK_SECONDS)))
         return None
+
+    def _look(self, pod: HostPod, *, is_hinted: bool) -> TurnView | None:
+        return self.host.take(pod) if is_hinted or self.host.has_work(pod) else None

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -45,6 +46,7 @@ class Stream:
     session_id: str
     revision: int
     session: SessionView | None = field(default=None)
+    renewed_at: float = field(default=float("-inf"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +79,16 @@ class EventService:
 
     def _look(self, stream: Stream) -> Look | None:
         try:
-            stream.caller = self.accounts.renew(stream.caller)
+            self._renew(stream)
             return self._changes(stream)
         except (UnauthenticatedProblem, ForbiddenProblem, NotFoundProblem):
             return None
+
+    def _renew(self, stream: Stream) -> None:
+        # Not with every event: an answer would wait for it.
+        if time.monotonic() >= stream.renewed_at + LOOK_SECONDS:
+            stream.caller = self.accounts.renew(stream.caller)
+            stream.renewed_at = time.monotonic()
 
     def _changes(self, stream: Stream) -> Look:
         with self.sessions() as db:

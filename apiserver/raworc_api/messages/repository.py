@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, select
@@ -48,10 +49,13 @@ def add_message(db: Session, message: MessageRecord) -> None:
     db.add(message)
 
 
-def oldest_open(db: Session, session_id: str) -> MessageRecord | None:
-    """Find the user's message that is to be answered next, or is being answered."""
+def oldest_open(db: Session, session_id: str, after: int = 0) -> MessageRecord | None:
+    """Find the first message of the user after a place that is not done with."""
     wanted = select(MessageRecord).where(
-        _session_id == session_id, MessageRecord.role == Role.USER, _status.in_(_OPEN)
+        _session_id == session_id,
+        MessageRecord.role == Role.USER,
+        _status.in_(_OPEN),
+        _seq > after,
     )
     return db.exec(wanted.order_by(_seq).limit(1)).first()
 
@@ -93,20 +97,41 @@ def list_changed(
     return list(db.exec(changed).all()), last < sizes[-1][0]
 
 
-def list_history(db: Session, session_id: str, rows: int, bytes_: int) -> list[MessageRecord]:
+class Said(NamedTuple):
+    """What somebody said, for who comes next."""
+
+    role: str
+    content: str
+    agent: str | None
+    created_at: datetime
+
+
+def list_history(db: Session, session_id: str, rows: int, bytes_: int) -> list[Said]:
     """List the newest messages that are done with, oldest first.
 
     A message and its answer are done with at once, and never change after: so the order of
     their revisions is that of the conversation, even where later questions were asked earlier.
     """
     where = (_session_id == session_id, _status.not_in(_OPEN))
-    newest = select(_revision, _bytes).where(*where).order_by(_revision.desc()).limit(rows)
-    sizes = db.exec(newest).all()
-    if not sizes:
-        return []
-    first = _within(sizes, bytes_)
-    kept = select(MessageRecord).where(*where, _revision >= first)
-    return list(db.exec(kept.order_by(_revision)).all())
+    first = _oldest_within(db, where, rows, bytes_)
+    # Columns, as two hundred whole records would take longer than all the rest of a turn.
+    kept = select(
+        MessageRecord.role, MessageRecord.content, MessageRecord.agent, MessageRecord.created_at
+    ).where(*where, _revision >= first)
+    return [Said(*row) for row in db.exec(kept.order_by(_revision))]
+
+
+def _oldest_within(
+    db: Session, where: Sequence[ColumnElement[bool]], rows: int, bytes_: int
+) -> int:
+    """Return the revision from which on the newest rows are neither too many nor too large."""
+    newest = select(_revision, _bytes.label("size")).where(*where)
+    newest = newest.order_by(_revision.desc()).limit(rows)
+    found = newest.subquery()
+    total, oldest = db.exec(select(func.sum(found.c.size), func.min(found.c.revision))).one()
+    if total is None or total <= bytes_:
+        return int(oldest or 0)
+    return _within(db.exec(newest).all(), bytes_)
 
 
 def _within(sizes: Sequence[tuple[int, int]], bytes_: int) -> int:

@@ -1,6 +1,5 @@
 """Creating, changing and deleting spaces."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +17,6 @@ from raworc_api.problems import (
     InvalidProblem,
     NotFoundProblem,
     PreconditionProblem,
-    invalid,
     pointer,
     said,
 )
@@ -59,7 +57,6 @@ class SpaceService:
         """Create a space."""
         if not caller.may("spaces", "create", body.name, body.name):
             raise ForbiddenProblem(f"You may not create space '{body.name}'.")
-        _check_agents(body.agents)
         space = _new_space(caller, body)
         with self.sessions() as db:
             if not repository.add_space(db, space):
@@ -77,7 +74,6 @@ class SpaceService:
             space = visible(repository.lock_space(db, name), caller, name, deed)
             check_version(space, version)
             spec = change(SpaceSpec.model_validate(space.spec))
-            _check_agents(spec.agents)
             _write_spec(db, space, spec)
             db.commit()
         self.bus.publish(outbox.TOPIC)
@@ -89,10 +85,10 @@ class SpaceService:
             space = visible(repository.lock_space(db, name), caller, name, ("spaces", "delete"))
             check_version(space, version)
             space.deleting = True
-            for session in session_repository.list_session_names(db, name):
-                outbox.request(db, agent_session.KIND, name, session)
-            session_repository.mark_deleting(db, name)
-            outbox.request(db, KIND, name, name)
+            for session in session_repository.list_session_names(db, space.name):
+                outbox.request(db, agent_session.KIND, space.name, session)
+            session_repository.mark_deleting(db, space.name)
+            outbox.request(db, KIND, space.name, space.name)
             db.commit()
         self.bus.publish(outbox.TOPIC)
 
@@ -102,7 +98,7 @@ def patched(fields: SpaceFields) -> Change:
 
     def change(spec: SpaceSpec) -> SpaceSpec:
         given = {name: getattr(fields, name) for name in fields.model_fields_set}
-        return spec.model_copy(update=given)
+        return parsed({**dict(spec), **given})
 
     return change
 
@@ -191,9 +187,3 @@ def _write_spec(db: Transaction, space: SpaceRecord, spec: SpaceSpec) -> None:
     space.version += 1
     space.updated_at = datetime.now(UTC)
     outbox.request(db, KIND, space.name, space.name)
-
-
-def _check_agents(agents: list[Any]) -> None:
-    names = Counter(agent.name for agent in agents)
-    if twice := [name for name, count in names.items() if count > 1]:
-        raise invalid("/agents", f"must name each agent once, but '{twice[0]}' comes again")

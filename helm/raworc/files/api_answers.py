@@ -10,8 +10,8 @@ SECONDS = 10
 
 
 def main(url: str, password_file: str) -> None:
-    """Ask for health and readiness, then log in."""
-    for path in ("health", "ready"):
+    """Ask for health, readiness and the version, then log in."""
+    for path in ("health", "ready", "version"):
         with urlopen(f"{url}/api/v0/{path}", timeout=SECONDS) as answer:  # noqa: S310 - http only
             sys.stdout.write(f"{path}: {answer.status}\n")
     credentials = {"user": "admin", "pass": Path(password_file).read_text()}

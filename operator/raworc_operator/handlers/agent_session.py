@@ -11,14 +11,12 @@ from raworc_operator.reconcile.space import USAGE_SECONDS, session_deed, trigger
 from raworc_operator.reconcile.world import World
 
 _SESSIONS = (GROUP, VERSION, agent_session.PLURAL)
-_HOST = ("metadata", "annotations", HOST_ANNOTATION)
 _COMINGS_AND_GOINGS = {"ADDED", "DELETED"}
 
 
 @kopf.on.resume(*_SESSIONS)
 @kopf.on.create(*_SESSIONS)
 @kopf.on.update(*_SESSIONS, field="spec")
-@kopf.on.update(*_SESSIONS, field=_HOST)
 def reconcile_session(namespace: str | None, name: str, memo: Any, **_: Any) -> None:  # noqa: ANN401
     """Bring a session that changed to what it asks for."""
     _take(memo.world, namespace, name)
@@ -41,17 +39,27 @@ def reconcile_owner(
 
 
 @kopf.on.event(*_SESSIONS)
-def count_sessions(
-    spec: kopf.Spec,
-    event: kopf.RawEvent,
-    memo: Any,  # noqa: ANN401 - kopf's memo
-    **_: Any,  # noqa: ANN401 - what kopf hands over besides
-) -> None:
+def count_sessions(spec: kopf.Spec, event: kopf.RawEvent, memo: Any, **_: Any) -> None:  # noqa: ANN401
     """Have the space of a session that came or went count anew."""
     if event["type"] in _COMINGS_AND_GOINGS and spec.get("space"):
         trigger_space(memo.world, spec["space"], USAGE_SECONDS)
 
 
+@kopf.on.event(*_SESSIONS)
+def notice_report(
+    namespace: str | None,
+    name: str,
+    annotations: kopf.Annotations,
+    memo: Any,  # noqa: ANN401 - kopf's memo, which each session has of its own
+    **_: Any,  # noqa: ANN401 - what kopf hands over besides
+) -> None:
+    """Look at a session whose host reported; as an update it would cost kopf a write each time."""
+    report = annotations.get(HOST_ANNOTATION)
+    if report != memo.get("report"):
+        memo.report = report
+        _take(memo.world, namespace, name)
+
+
 def _take(world: World, namespace: str | None, name: str) -> None:
     inside = str(namespace)  # kopf has None for kinds without namespaces, which these are not
-    world.turns.take(Key(SESSION, name, inside), session_deed(world, inside, name))
+    world.session_turns.take(Key(SESSION, name, inside), session_deed(world, inside, name))

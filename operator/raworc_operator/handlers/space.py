@@ -8,10 +8,8 @@ from raworc_crds import space
 from raworc_crds.group import COMPONENT_LABEL, GROUP, SPACE_LABEL, VERSION
 from raworc_operator.builders.labels import BUILD_COMPONENT
 from raworc_operator.cluster import ClusterError
-from raworc_operator.objects import SPACE, Key
 from raworc_operator.reconcile.space import (
     USAGE_SECONDS,
-    space_deed,
     trigger_space,
     wake_sessions,
 )
@@ -30,7 +28,7 @@ _STOPPING_SECONDS = 1
 @kopf.on.update(*_SPACES, field="spec")
 def reconcile_space(name: str, memo: Any, **_: Any) -> None:  # noqa: ANN401 - kopf's
     """Bring a space that changed to what it asks for."""
-    _take(memo.world, name)
+    trigger_space(memo.world, name)
 
 
 @kopf.on.delete(*_SPACES)
@@ -49,7 +47,7 @@ def remove_space(name: str, memo: Any, **_: Any) -> None:  # noqa: ANN401 - kopf
 @kopf.on.event("", "v1", "namespaces", labels={SPACE_LABEL: kopf.PRESENT})
 def reconcile_owner(labels: kopf.Labels, memo: Any, **_: Any) -> None:  # noqa: ANN401 - kopf's
     """Look at the space of which a build or the namespace changed."""
-    _take(memo.world, labels[SPACE_LABEL])
+    trigger_space(memo.world, labels[SPACE_LABEL])
 
 
 @kopf.on.event("", "v1", "resourcequotas", labels={SPACE_LABEL: kopf.PRESENT})
@@ -67,7 +65,3 @@ def notice_usage(
     except ClusterError:
         # Who was refused tries again by himself, only later.
         return
-
-
-def _take(world: World, name: str) -> None:
-    world.turns.take(Key(SPACE, name), space_deed(world, name))

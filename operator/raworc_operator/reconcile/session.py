@@ -30,7 +30,7 @@ def reconcile_session(world: World, namespace: str, name: str) -> float | None:
     """Bring one session to what its spec asks for, and report how far that got."""
     session = world.cluster.read(Key(SESSION, name, namespace))
     if session is None:
-        world.turns.forget(Key(SESSION, name, namespace))
+        world.session_turns.forget(Key(SESSION, name, namespace))
         return None
     if is_going(session):
         return None

@@ -51,7 +51,7 @@ def reconcile_space(world: World, name: str) -> float | None:
     """Bring one space to what its spec asks for, and report how far that got."""
     space = world.cluster.read(Key(SPACE, name))
     if space is None:
-        world.turns.forget(Key(SPACE, name))
+        world.space_turns.forget(Key(SPACE, name))
         return None
     if is_going(space):
         return None
@@ -101,12 +101,14 @@ def wake_sessions(world: World, inside: str, seconds: float = 0) -> None:
 
 def trigger_session(world: World, inside: str, name: str, seconds: float = 0) -> None:
     """Look at a session soon, in another thread."""
-    world.turns.later(Key(SESSION, name, inside), seconds, session_deed(world, inside, name))
+    world.session_turns.later(
+        Key(SESSION, name, inside), seconds, session_deed(world, inside, name)
+    )
 
 
 def trigger_space(world: World, name: str, seconds: float = 0) -> None:
     """Look at a space soon, in another thread."""
-    world.turns.later(Key(SPACE, name), seconds, space_deed(world, name))
+    world.space_turns.later(Key(SPACE, name), seconds, space_deed(world, name))
 
 
 def session_deed(world: World, inside: str, name: str) -> Callable[[], float | None]:

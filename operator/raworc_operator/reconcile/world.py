@@ -21,7 +21,9 @@ class World:
     registry: Registry
     git: Git
     settings: Settings
-    turns: Turns
+    # Sessions do not wait for spaces, whose repositories may take their time.
+    session_turns: Turns
+    space_turns: Turns
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def tell(self, about: Manifest, reason: str, message: str, *, warning: bool = False) -> None:

@@ -27,7 +27,7 @@ from raworc_api.security import Tokens
 from raworc_api.server import Server, server_config
 from raworc_api.services import Ground, Services, make_services
 from raworc_api.settings import DatabaseSettings, Settings
-from raworc_api.wake import Bus
+from raworc_api.wake import Bus, Hint
 from raworc_crds.names import SESSION_ACCOUNT
 
 KEYS = {"1": "k" * 32}
@@ -51,10 +51,13 @@ class Replica:
         self.ground = Ground(settings, self.tokens, database, self.bus, cluster, asyncio.Event())
         self.services: Services = make_services(self.ground)
 
-    def start(self, others: Sequence["Replica"]) -> None:
-        """Serve until it is stopped."""
+    def prepare(self, others: Sequence["Replica"]) -> None:
+        """Make the application; FastAPI sets aside warnings for that, which no thread may see."""
         app = create_app(self.ground, self.services, [self._linked(others)])
         self._server = Server(server_config(app, 0), self.ground.stop)
+
+    def start(self) -> None:
+        """Serve until it is stopped."""
         self._thread = threading.Thread(target=self._server.run, args=([self.listening],))
         self._thread.start()
 
@@ -82,7 +85,7 @@ class Replica:
 class _Fan:
     peers: list[Peer]
 
-    def send(self, hint: Any) -> None:
+    def send(self, hint: Hint) -> None:
         for peer in self.peers:
             peer.send(hint)
 
@@ -93,7 +96,9 @@ def running_replicas(engine: Engine, cluster: MemoryCluster, count: int) -> Iter
     database = database_sessions(engine)
     replicas = [Replica(database, cluster, _listening()) for _ in range(count)]
     for replica in replicas:
-        replica.start([other for other in replicas if other is not replica])
+        replica.prepare([other for other in replicas if other is not replica])
+    for replica in replicas:
+        replica.start()
     try:
         yield replicas
     finally:
@@ -142,12 +147,12 @@ class ApiBed:
         self.clients.append(client)
         return client
 
-    def space(self, name: str = SPACE, **spec: Any) -> None:
+    def space(self, name: str = SPACE, **spec: object) -> None:
         """Make a space with the agent ``echo``."""
         made = self.client("admin").post("/spaces", json={"name": name, "agents": [ECHO], **spec})
         assert made.status_code == 201, made.text
 
-    def session(self, client: httpx2.Client, **body: Any) -> str:
+    def session(self, client: httpx2.Client, **body: object) -> str:
         """Create a session."""
         made = client.post("/sessions", json={"space": SPACE, **body})
         assert made.status_code == 201, made.text
@@ -194,7 +199,9 @@ class HostClient:
         turn: dict[str, Any] = response.json()
         return turn
 
-    def answer(self, message: dict[str, Any], content: str = "yes", **more: Any) -> httpx2.Response:
+    def answer(
+        self, message: dict[str, Any], content: str = "yes", **more: object
+    ) -> httpx2.Response:
         """Answer the message of a turn."""
         body = {"status": "answered", "content": content, "metadata": {}, **more}
         who = {"message_id": message["id"], "attempt": message["attempt"]}
@@ -213,7 +220,7 @@ class HostClient:
         return self.http.post("/host/release", json={})
 
 
-def say(client: httpx2.Client, session_id: str, content: str, **more: Any) -> dict[str, Any]:
+def say(client: httpx2.Client, session_id: str, content: str, **more: object) -> dict[str, Any]:
     """Send a message."""
     sent = client.post(f"/sessions/{session_id}/messages", json={"content": content, **more})
     assert sent.status_code == 201, sent.text
@@ -221,7 +228,7 @@ def say(client: httpx2.Client, session_id: str, content: str, **more: Any) -> di
     return message
 
 
-def messages(client: httpx2.Client, session_id: str, **query: Any) -> list[dict[str, Any]]:
+def messages(client: httpx2.Client, session_id: str, **query: str | int) -> list[dict[str, Any]]:
     """List messages, all pages of them."""
     page = client.get(f"/sessions/{session_id}/messages", params=query)
     rows: list[dict[str, Any]] = page.json()

@@ -3,20 +3,19 @@
 import json
 import socket
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 from sqlalchemy import Engine, text
 from sqlmodel import col, func, select, update
+from tests.component.raworc_api.api_bed import KEYS, SPACE, ApiBed, refusal
 
 from raworc_api.accounts.service import AccountService
 from raworc_api.accounts.tables import Account, RoleBinding
 from raworc_api.cluster import ClusterError, PodIdentity
 from raworc_api.database import Sessions
 from raworc_api.security import PEERS_AUDIENCE, Passwords, Tokens
-from tests.component.raworc_api.api_bed import KEYS, SPACE, ApiBed, refusal
 
 PASSWORD = "a good long password"
 
@@ -27,7 +26,7 @@ def accounts(sessions: Sessions) -> AccountService:
 
 
 @pytest.fixture
-def nobody(bed: ApiBed) -> Iterator[httpx2.Client]:
+def nobody(bed: ApiBed) -> httpx2.Client:
     return bed.bearing(None)
 
 
@@ -269,7 +268,7 @@ def test_times_at_the_edge_are_refused(bed: ApiBed, since: str) -> None:
 def test_a_fault_inside_is_no_news_for_the_caller(
     bed: ApiBed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: Any) -> None:
+    def broken(*_: object) -> None:
         raise RuntimeError("secret detail")
 
     monkeypatch.setattr("raworc_api.sessions.repository.list_sessions", broken)

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import httpx2
 import pytest
 from sqlalchemy import Engine, update
+from tests.component.raworc_api.api_bed import ApiBed, refusal, running_replicas, say
+from tests.component.raworc_api.memory_cluster import MemoryCluster
 
 from raworc_api.accounts.tables import Account
 from raworc_api.messages import events as event_stream
-from tests.component.raworc_api.api_bed import ApiBed, refusal, running_replicas, say
-from tests.component.raworc_api.memory_cluster import MemoryCluster
 
 
 class Event(NamedTuple):
@@ -36,9 +36,9 @@ class Following:
         for event in self._events:
             if event.data:
                 self.last_id = event.id or self.last_id
-                yield Event(event.id, event.event, event.json())
+                yield Event(event.id, event.event, json.loads(event.data))
 
-    def until(self, kind: str, **wanted: Any) -> Event:
+    def until(self, kind: str, **wanted: object) -> Event:
         """Return the next event that has these values."""
         for event in self.all():
             if event.kind == kind and wanted.items() <= event.data.items():

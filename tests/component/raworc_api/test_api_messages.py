@@ -4,9 +4,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.component.raworc_api.api_bed import ApiBed, messages, refusal, say
-
 from sqlmodel import select
+from tests.component.raworc_api.api_bed import ApiBed, messages, refusal, say
 
 from raworc_api.messages.tables import MessageRecord
 
@@ -237,7 +236,7 @@ def test_a_repeated_key_sends_once(bed: ApiBed) -> None:
 def test_a_key_that_cannot_be_one_is_refused(bed: ApiBed, key: str) -> None:
     ann = bed.client("ann")
     session = bed.session(ann)
-    headers = {"Idempotency-Key": key.encode()}
+    headers = {b"Idempotency-Key": key.encode()}
     sent = ann.post(f"/sessions/{session}/messages", json={"content": "x"}, headers=headers)
     refusal(sent, 422)
 

@@ -8,13 +8,13 @@ from typing import Any
 import httpx2
 import pytest
 from sqlmodel import col, select, update
+from tests.component.raworc_api.api_bed import SPACE, ApiBed, messages, refusal, say
 
 from raworc_api.mirror import outbox
 from raworc_api.mirror.tables import OutboxRow
 from raworc_api.sessions import repository
 from raworc_api.sessions.state import session_state
 from raworc_api.sessions.tables import SessionRecord
-from tests.component.raworc_api.api_bed import SPACE, ApiBed, messages, refusal, say
 
 
 def record(bed: ApiBed, session_id: str) -> SessionRecord:
@@ -22,7 +22,7 @@ def record(bed: ApiBed, session_id: str) -> SessionRecord:
         return db.get_one(SessionRecord, session_id)
 
 
-def change(bed: ApiBed, session_id: str, **fields: Any) -> None:
+def change(bed: ApiBed, session_id: str, **fields: object) -> None:
     """Change a record, as the mirror does after the operator's word."""
     with bed.database() as db:
         db.exec(update(SessionRecord).where(col(SessionRecord.id) == session_id).values(**fields))
@@ -311,9 +311,8 @@ def test_sessions_are_listed_newest_first_in_pages_and_narrowed(bed: ApiBed) -> 
     bed.space("lab")
     ids = [bed.session(ann, name=f"n-{number}") for number in range(5)]
     other = bed.session(ann, space="lab")
-    listed, query = [], {"limit": 2, "space": SPACE}
-    page = ann.get("/sessions", params=query)
-    listed += page.json()
+    page = ann.get("/sessions", params={"limit": 2, "space": SPACE})
+    listed = page.json()
     # A page does not shift when rows come or go.
     ann.delete(f"/sessions/{ids[4]}")
     bed.session(ann, name="newer")

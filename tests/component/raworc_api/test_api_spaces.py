@@ -1,6 +1,5 @@
 """Spaces, their agents and their builds over REST."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,18 +7,18 @@ from typing import Any
 import httpx2
 import pytest
 from sqlmodel import Session, select
+from tests.component.raworc_api.api_bed import ECHO, SPACE, ApiBed, refusal
 
 from raworc_api.builds.tables import BuildRecord
 from raworc_api.cluster import ClusterError
 from raworc_api.mirror.tables import OutboxRow
 from raworc_api.spaces.tables import SpaceRecord
-from tests.component.raworc_api.api_bed import ECHO, SPACE, ApiBed, refusal
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def admin(bed: ApiBed) -> Iterator[httpx2.Client]:
+def admin(bed: ApiBed) -> httpx2.Client:
     return bed.client("admin")
 
 
@@ -33,20 +32,25 @@ def pending(bed: ApiBed) -> set[tuple[str, str]]:
     return {(row.kind, row.name) for row in rows}
 
 
-def add_build(db: Session, build_id: str, minutes: int, **fields: Any) -> None:
+def add_build(db: Session, build_id: str, minutes: int, **fields: object) -> None:
+    facts: dict[str, Any] = {
+        "status": "completed",
+        "agents": [{"name": "echo", "commit": "c1"}],
+        **fields,
+    }
     db.add(
         BuildRecord(
             space=SPACE,
             build_id=build_id,
             started_at=NOON + timedelta(minutes=minutes),
             image_tag=f"raworc_space_{SPACE}:{build_id}",
-            **{"status": "completed", "agents": [{"name": "echo", "commit": "c1"}], **fields},
+            **facts,
         )
     )
     db.commit()
 
 
-def report(bed: ApiBed, **status: Any) -> None:
+def report(bed: ApiBed, **status: object) -> None:
     """Set a space's status, as the mirror does after the operator's word."""
     with bed.database() as db:
         db.get_one(SpaceRecord, SPACE).status = status
@@ -80,13 +84,13 @@ def test_a_space_is_created_with_all_that_it_may_have(bed: ApiBed, admin: httpx2
     assert admin.get("/spaces/lab").json() == space
 
 
-def _without_null(value: Any) -> Any:
+def _without_null(value: object) -> object:
     if isinstance(value, dict):
         return {key: _without_null(inner) for key, inner in value.items() if inner is not None}
     return [_without_null(inner) for inner in value] if isinstance(value, list) else value
 
 
-def test_a_name_is_taken_once(bed: ApiBed, admin: httpx2.Client) -> None:
+def test_a_name_is_taken_once(admin: httpx2.Client) -> None:
     with ThreadPoolExecutor(4) as pool:
         made = pool.map(lambda _: admin.post("/spaces", json={"name": "lab"}), range(4))
     assert sorted(response.status_code for response in made) == [201, 409, 409, 409]
@@ -104,7 +108,7 @@ def test_a_name_is_taken_once(bed: ApiBed, admin: httpx2.Client) -> None:
         ({"agents": "echo"}, "/agents", "list"),
         ({"agents": None}, "/agents", "list"),
         ({"agents": [{**ECHO, "name": "Echo"}]}, "/agents/0/name", "lower-case"),
-        ({"agents": [ECHO, ECHO]}, "/agents", "'echo'"),
+        ({"agents": [ECHO, ECHO]}, "/", "`agents`: 'echo'"),
         ({"agents": [{"name": "echo"}]}, "/agents/0/repo", "must be given"),
         (
             {"agents": [{**ECHO, "repo": "https://me:x@host.example/a"}]},
@@ -115,7 +119,6 @@ def test_a_name_is_taken_once(bed: ApiBed, admin: httpx2.Client) -> None:
         ({"agents": [{**ECHO, "ref": "--upload-pack=x"}]}, "/agents/0/ref", "`ref` must"),
         ({"agents": [{**ECHO, "path": "../x"}]}, "/agents/0/path", "`path` must"),
         ({"description": "x" * 1025}, "/description", "1024"),
-        ({"description": "\ud800"}, "/description", "unicode"),
         ({"quota": {"sessions": -1}}, "/quota/sessions", "0"),
         ({"name": "Upper"}, "/name", "lower-case"),
         ({"name": ".."}, "/name", "lower-case"),
@@ -268,8 +271,9 @@ def test_agents_that_come_at_once_are_all_there(admin: httpx2.Client) -> None:
         ({"name": "A", "repo": "a/b"}, "/name"),
         ({"name": "a"}, "/source_repo"),
         ({"name": "a", "source_repo": "/etc"}, "/source_repo"),
-        ({"name": "a", "repo": "a/b", "ref": "-x"}, "/source_branch"),
-        ({"name": "a", "repo": "a/b", "path": "a/../b"}, "/source_path"),
+        ({"name": "a", "repo": "a/b", "ref": "-x"}, "/ref"),
+        ({"name": "a", "repo": "a/b", "path": "a/../b"}, "/path"),
+        ({"name": "a", "source_repo": "a/b", "source_path": "/a"}, "/source_path"),
         ({"name": "a", "repo": "a/b", "x": 1}, "/x"),
     ],
 )

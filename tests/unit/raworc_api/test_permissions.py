@@ -84,5 +84,5 @@ def test_a_caller_knows_where_something_is_allowed() -> None:
     everywhere = Caller("ann", (Grant(READ), Grant(READ, "team")), now)
     somewhere = Caller("ann", (Grant(READ, "team"), Grant(READ, "lab")), now)
     assert everywhere.spaces("sessions", "list") is None
-    assert somewhere.spaces("sessions", "list") == {"team", "lab"}
+    assert somewhere.spaces("sessions", "list") == frozenset({"team", "lab"})
     assert somewhere.spaces("sessions", "delete") == frozenset()

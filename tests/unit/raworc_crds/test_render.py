@@ -61,7 +61,7 @@ def test_every_field_is_explained(path: str, schema: Schema) -> None:
 def test_a_file_that_is_not_what_the_models_render_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(render, "FOLDER", tmp_path)
+    monkeypatch.setattr(render, "FOLDERS", (tmp_path,))
     assert render.main(["--check"]) == 2
     assert "raworc.dev_spaces.yaml is not what the models render" in capsys.readouterr().err
     assert render.main([]) == 0
