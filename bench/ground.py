@@ -22,8 +22,15 @@ from raworc.client import Client
 from raworc.records import Session
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "agents"
-# An agent whose answer comes in two pieces, to see the first of them come.
-PIECES = "def process_message(message, context):\n    yield message\n    yield message\n"
+# An agent that thinks on after its first piece: what comes all at once is sent as the answer.
+PIECES = """
+from time import sleep
+
+def process_message(message, context):
+    yield message
+    sleep(0.2)
+    yield message
+"""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from raworc_operator.builders.build_job import BUILD_LIMITS, CHECKOUT_CONTAINER,
 from raworc_operator.checkout.layout import USER_ERROR_EXIT
 from raworc_operator.objects import Manifest, condition
 
+# Of a longer log the kubelet keeps the end, which begins somewhere in a line.
+_MAX_LOG_BYTES = 2048
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -69,7 +71,8 @@ def _container_failure(ended: Mapping[str, Any]) -> Outcome:
 
 def _without_progress(log: str) -> str:
     # Kaniko tells of each of its steps; what failed stands between and after them.
-    lines = [line.rstrip() for line in log.splitlines() if "level=info" not in line]
+    whole = log if len(log.encode()) < _MAX_LOG_BYTES else log.partition("\n")[2]
+    lines = [line.rstrip() for line in whole.splitlines() if "level=info" not in line]
     return "\n".join(lines).strip()
 
 

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from raworc_crds.agent_session import SessionReason
 from raworc_operator.objects import Manifest, condition, is_going, parse_time
 
+# A container that ends again and again is shown as waiting only some of the time.
+_FEW_RESTARTS = 2
 _PULL_FAILURES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 _LOST_REASONS = {"NodeLost", "DeletionByTaintManager", "DeletionByPodGC"}
 
@@ -76,7 +78,7 @@ def _waiting(pod: Manifest) -> Cause | None:
         return Cause(SessionReason.IMAGE_PULL_FAILED, f"{reason}: {message}")
     if reason == "CrashLoopBackOff":
         last = _exit({"state": container.get("lastState") or {}})
-        words = f"The container {last or 'ended'}, {container.get('restartCount', 0)} times so far."
+        words = _crash_loop(last or "ended", int(container.get("restartCount", 0)))
         return Cause(SessionReason.CRASH_LOOP, words)
     if reason.endswith("Error"):
         return Cause(SessionReason.POD_FAILED, f"{reason}: {message}")
@@ -84,10 +86,17 @@ def _waiting(pod: Manifest) -> Cause | None:
 
 
 def _container_ended(pod: Manifest) -> Cause | None:
-    words = "" if is_going(pod) else _exit(container_of(pod))
-    return (
-        Cause(SessionReason.POD_FAILED, f"The container {words}; it restarts.") if words else None
-    )
+    container = {} if is_going(pod) else container_of(pod)
+    words, times = _exit(container), int(container.get("restartCount", 0))
+    if not words:
+        return None
+    if times >= _FEW_RESTARTS:
+        return Cause(SessionReason.CRASH_LOOP, _crash_loop(words, times))
+    return Cause(SessionReason.POD_FAILED, f"The container {words}; it restarts.")
+
+
+def _crash_loop(words: str, times: int) -> str:
+    return f"The container {words}; it was restarted {times} times so far."
 
 
 def _unreachable(pod: Manifest) -> Cause | None:

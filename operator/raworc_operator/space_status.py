@@ -83,6 +83,12 @@ def built_condition(build: Build | None, message: str = "") -> Condition:
     return observed(SpaceCondition.BUILT, Status.FALSE, SpaceReason.BUILDING, words)
 
 
+def unbuilt_condition(namespace: Condition) -> Condition:
+    """Say that the build waits for the namespace."""
+    words = "Nothing is built before the namespace is there."
+    return observed(SpaceCondition.BUILT, Status.FALSE, namespace.reason, words)
+
+
 def quota_hindrance(quota: Manifest | None) -> str | None:
     """Say which limit of the space leaves no room for a build, if one does."""
     for name, needed in BUILD_LIMITS.items():

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from sqlalchemy import bindparam
 from sqlalchemy.dialects.mysql import insert
 from sqlmodel import Session, col, select
 
@@ -22,6 +23,16 @@ class GrantedAccount(NamedTuple):
     granted: list[GrantedRules]
 
 
+# Made once, as every request asks it.
+_GRANTED = (
+    select(Account, RoleBinding.space, Role.rules)
+    .select_from(Account)
+    .join(RoleBinding, col(RoleBinding.principal) == col(Account.name), isouter=True)
+    .join(Role, col(Role.name) == col(RoleBinding.role), isouter=True)
+    .where(col(Account.name) == bindparam("name"))
+)
+
+
 def find_account(db: Session, name: str) -> Account | None:
     """Find an account by its name."""
     return db.get(Account, name)
@@ -29,13 +40,7 @@ def find_account(db: Session, name: str) -> Account | None:
 
 def find_granted(db: Session, name: str) -> GrantedAccount | None:
     """Find an account and what it was granted, in one query."""
-    rows = db.exec(
-        select(Account, RoleBinding.space, Role.rules)
-        .select_from(Account)
-        .join(RoleBinding, col(RoleBinding.principal) == col(Account.name), isouter=True)
-        .join(Role, col(Role.name) == col(RoleBinding.role), isouter=True)
-        .where(Account.name == name)
-    ).all()
+    rows = db.exec(_GRANTED, params={"name": name}).all()
     if not rows:
         return None
     granted = [GrantedRules(space, list(rules)) for _, space, rules in rows if rules is not None]

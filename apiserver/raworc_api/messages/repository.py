@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, bindparam, func
 from sqlmodel import Session, col, select
 
 from raworc_api.messages.schemas import MessageStatus, Role
@@ -18,6 +18,18 @@ _status = col(MessageRecord.status)
 _bytes = func.octet_length(col(MessageRecord.content))
 
 _OPEN = (MessageStatus.QUEUED, MessageStatus.PROCESSING)
+# Made once, as every turn asks it.
+_OLDEST_OPEN = (
+    select(MessageRecord)
+    .where(
+        _session_id == bindparam("session"),
+        col(MessageRecord.role) == Role.USER,
+        _status.in_(_OPEN),
+        _seq > bindparam("after"),
+    )
+    .order_by(_seq)
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +63,7 @@ def add_message(db: Session, message: MessageRecord) -> None:
 
 def oldest_open(db: Session, session_id: str, after: int = 0) -> MessageRecord | None:
     """Find the first message of the user after a place that is not done with."""
-    wanted = select(MessageRecord).where(
-        _session_id == session_id,
-        MessageRecord.role == Role.USER,
-        _status.in_(_OPEN),
-        _seq > after,
-    )
-    return db.exec(wanted.order_by(_seq).limit(1)).first()
+    return db.exec(_OLDEST_OPEN, params={"session": session_id, "after": after}).first()
 
 
 def list_messages(

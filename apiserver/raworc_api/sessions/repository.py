@@ -1,12 +1,14 @@
 """Reads and writes the records of sessions."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, case, or_, tuple_
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select, update
 
+from raworc_api.sessions.state import REFUSED
 from raworc_api.sessions.tables import SessionRecord
 from raworc_crds.agent_session import SessionState
 
@@ -15,6 +17,12 @@ _space = col(SessionRecord.space)
 _creator = col(SessionRecord.created_by)
 _created = col(SessionRecord.created_at)
 _present = ~col(SessionRecord.deleting)
+
+# Made once, as every turn asks them several times.
+_ONE = select(SessionRecord).where(_id == bindparam("id"), _present)
+_NAMED = select(SessionRecord).where(
+    _space == bindparam("space"), col(SessionRecord.name) == bindparam("name")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +40,17 @@ class Wanted:
 
 def find_session(db: Session, session_id: str) -> SessionRecord | None:
     """Find a session that is not being deleted."""
-    return db.exec(select(SessionRecord).where(_id == session_id, _present)).first()
+    return db.exec(_ONE, params={"id": session_id}).first()
 
 
 def lock_session(db: Session, session_id: str) -> SessionRecord | None:
     """Lock a session that is not being deleted: who holds it changes it and its messages alone."""
-    wanted = select(SessionRecord).where(_id == session_id, _present)
-    return db.exec(wanted.with_for_update()).first()
-
-
-def find_named(db: Session, space: str, name: str) -> SessionRecord | None:
-    """Find a session by its place in the cluster, also one that is being deleted."""
-    wanted = select(SessionRecord).where(_space == space, SessionRecord.name == name)
-    return db.exec(wanted).first()
+    return db.exec(_ONE.with_for_update(), params={"id": session_id}).first()
 
 
 def lock_named(db: Session, space: str, name: str) -> SessionRecord | None:
     """Lock a session by its place in the cluster, also one that is being deleted."""
-    wanted = select(SessionRecord).where(_space == space, SessionRecord.name == name)
-    return db.exec(wanted.with_for_update()).first()
+    return db.exec(_NAMED.with_for_update(), params={"space": space, "name": name}).first()
 
 
 def find_by_key(db: Session, principal: str, key: str) -> SessionRecord | None:
@@ -92,11 +92,12 @@ def mark_deleting(db: Session, space: str) -> None:
 def state_column() -> ColumnElement[str]:
     """Say in SQL what ``state.session_state`` says of a record."""
     host, seen = col(SessionRecord.host_state), col(SessionRecord.cr_state)
+    is_refused = func.json_contains(col(SessionRecord.conditions), json.dumps(REFUSED))
     # Without a status yet, the comparison with it is NULL, which counts as false.
     is_closed = and_(col(SessionRecord.closed), or_(host.is_(None), seen == SessionState.CLOSED))
     return case(
         (is_closed, str(SessionState.CLOSED)),
-        (seen == SessionState.ERRORED, str(SessionState.ERRORED)),
+        (or_(is_refused, seen == SessionState.ERRORED), str(SessionState.ERRORED)),
         (host.is_not(None), host),
         else_=str(SessionState.INIT),
     )

@@ -1,7 +1,8 @@
 """What a session is at, in one word, decided from what its record knows."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
+from raworc_api.mirror.conditions import MIRRORED, MirrorReason
 from raworc_crds.agent_session import SessionState
 
 
@@ -11,6 +12,11 @@ class Observed(Protocol):
     closed: bool
     cr_state: str | None
     host_state: str | None
+    conditions: list[dict[str, Any]]
+
+
+# What the mirror says of a record that the cluster will never take as it is.
+REFUSED = {"type": MIRRORED, "reason": str(MirrorReason.REFUSED)}
 
 
 def session_state(session: Observed) -> SessionState:
@@ -18,7 +24,8 @@ def session_state(session: Observed) -> SessionState:
     is_gone = session.host_state is None or session.cr_state == SessionState.CLOSED
     if session.closed and is_gone:
         return SessionState.CLOSED
-    if session.cr_state == SessionState.ERRORED:
+    is_refused = any(REFUSED.items() <= condition.items() for condition in session.conditions)
+    if is_refused or session.cr_state == SessionState.ERRORED:
         return SessionState.ERRORED
     if session.host_state is not None:
         return SessionState(session.host_state)

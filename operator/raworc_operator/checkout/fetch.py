@@ -27,7 +27,7 @@ def fetch_commit(git: Git, agent: AgentRequest, folder: Path) -> None:
 
 
 def _fetch(git: Git, address: Address, folder: Path, option: str, what: str) -> None:
-    arguments = ("fetch", "--quiet", option, "--end-of-options", address.url, what)
+    arguments = ("fetch", "--quiet", option, "--end-of-options", address.location, what)
     git.run(address, *arguments, folder=folder, seconds=_FETCH_SECONDS)
 
 

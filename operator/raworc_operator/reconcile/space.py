@@ -37,12 +37,15 @@ from raworc_operator.space_status import (
     invalid_status,
     namespace_condition,
     space_status,
+    unbuilt_condition,
 )
 from raworc_operator.status import status_patch
 
 _logger = logging.getLogger(__name__)
 
 _TERMINATING_SECONDS = 2.0
+# Who labels the namespace is heard at once; that another one goes is not.
+_TAKEN_SECONDS = 30.0
 # Pods come and go in crowds; their count is taken once a second.
 USAGE_SECONDS = 1.0
 
@@ -62,7 +65,7 @@ def reconcile_space(world: World, name: str) -> float | None:
         return None
     ready = _prepare_namespace(world, space)
     if ready.status is not Status.TRUE:
-        return _report_without_namespace(world, space, spec, ready)
+        return _report_without_namespace(world, space, ready)
     return _reconcile_inside(world, space, spec, ready)
 
 
@@ -143,15 +146,13 @@ def _prepare_namespace(world: World, space: Manifest) -> Condition:
     return namespace_condition(SpaceReason.NAMESPACE_ACTIVE, words)
 
 
-def _report_without_namespace(
-    world: World, space: Manifest, spec: SpaceSpec, ready: Condition
-) -> float:
+def _report_without_namespace(world: World, space: Manifest, ready: Condition) -> float:
     former = SpaceStatus.model_validate(space.get("status") or {})
-    words = "Nothing is built before the namespace is there."
+    built = built_condition(former.build) if former.build else unbuilt_condition(ready)
     view = SpaceView(
         space=space,
         namespace=ready,
-        built=built_condition(former.build if spec.agents else None, words),
+        built=built,
         build=former.build,
         image=former.image,
         quota=None,
@@ -160,7 +161,8 @@ def _report_without_namespace(
     # Once the namespace is there, the spec is looked at as if it were new.
     unseen = status.model_copy(update={"observed_generation": former.observed_generation})
     _report(world, space, unseen)
-    return _TERMINATING_SECONDS
+    is_taken = ready.reason == SpaceReason.NAMESPACE_TAKEN
+    return _TAKEN_SECONDS if is_taken else _TERMINATING_SECONDS
 
 
 def _apply_quota(world: World, name: str, inside: str, spec: SpaceSpec) -> Manifest | None:

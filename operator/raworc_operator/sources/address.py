@@ -23,7 +23,22 @@ class Address:
     host: str
     port: int
     # None for a host that may have any address: then nothing is pinned.
-    pinned: str | None = None
+    pinned: tuple[str, ...] = ()
+
+    @property
+    def location(self) -> str:
+        """What git is pointed to; in its own protocol the address takes the place of the name."""
+        if self.scheme != "git" or not self.pinned:
+            return self.url
+        path = urlsplit(self.url).path
+        return f"git://{self.pinned[0]}:{self.port}{path}"
+
+    @property
+    def resolution(self) -> str | None:
+        """What curl is told of the host, so that it asks no name service."""
+        if self.scheme == "git" or not self.pinned:
+            return None
+        return f"{self.host}:{self.port}:{','.join(self.pinned)}"
 
 
 def repository_url(repo: str) -> str:
@@ -59,7 +74,8 @@ def parse_address(
             SpaceReason.REPOSITORY_REFUSED,
             f"Repository '{url}' is refused: '{host}' has the internal address {inside}.",
         )
-    return Address(url, parts.scheme, host, port, addresses[0])
+    pinned = tuple(f"[{found}]" if ":" in found else found for found in addresses)
+    return Address(url, parts.scheme, host, port, pinned)
 
 
 def _port(url: str) -> int:
@@ -73,7 +89,7 @@ def _port(url: str) -> int:
 
 def _addresses(host: str, port: int, resolve: Resolve) -> list[str]:
     try:
-        return resolve(host, port)
+        return list(dict.fromkeys(resolve(host, port)))
     except (OSError, UnicodeError) as error:
         raise UnreachableError(f"The host '{host}' is not known: {error}.") from error
 

@@ -43,7 +43,7 @@ class Git:
         if ref is not None and is_commit(ref):
             return ref
         listing = self.run(
-            address, "ls-remote", "--end-of-options", address.url, *ref_patterns(ref)
+            address, "ls-remote", "--end-of-options", address.location, *ref_patterns(ref)
         )
         return pick_commit(listing, ref, address.url)
 
@@ -98,6 +98,6 @@ def failure(url: str, words: str) -> SourceError:
 def _options(address: Address) -> list[str]:
     # A redirect would lead to an address that nobody looked at.
     options = ["-c", "http.followRedirects=false"]
-    if address.pinned is not None and address.scheme != "git":
-        options += ["-c", f"http.curloptResolve={address.host}:{address.port}:{address.pinned}"]
+    if address.resolution is not None:
+        options += ["-c", f"http.curloptResolve={address.resolution}"]
     return options

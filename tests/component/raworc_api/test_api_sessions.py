@@ -276,10 +276,14 @@ def test_an_account_without_a_role_may_nothing(bed: ApiBed) -> None:
 def test_the_state_of_a_record_is_the_same_in_sql(bed: ApiBed) -> None:
     ann = bed.client("ann")
     seen = (None, "init", "idle", "busy", "closed", "errored")
-    combinations = list(product((False, True), seen, (None, "idle", "busy")))
+    refused = [{"type": "Mirrored", "status": "False", "reason": "Refused", "message": "no"}]
+    other = [{"type": "Ready", "status": "False", "reason": "Refused"}]
+    combinations = list(
+        product((False, True), seen, (None, "idle", "busy"), ([], refused, [*other, *refused]))
+    )
     now = datetime.now(UTC)
     with bed.database() as db:
-        for number, (closed, cr_state, host_state) in enumerate(combinations):
+        for number, (closed, cr_state, host_state, conditions) in enumerate(combinations):
             db.add(
                 SessionRecord(
                     id=f"s{number:03}",
@@ -289,6 +293,7 @@ def test_the_state_of_a_record_is_the_same_in_sql(bed: ApiBed) -> None:
                     closed=closed,
                     cr_state=cr_state,
                     host_state=host_state,
+                    conditions=conditions,
                     created_by="ann",
                     created_at=now,
                     last_activity_at=now,

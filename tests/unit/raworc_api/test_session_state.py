@@ -1,4 +1,5 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,10 @@ class Seen:
     closed: bool = False
     cr_state: str | None = None
     host_state: str | None = None
+    conditions: list[dict[str, Any]] = field(default_factory=list)
+
+
+MIRRORED = {"type": "Mirrored", "status": "False", "message": "no"}
 
 
 @pytest.mark.parametrize(
@@ -27,6 +32,9 @@ class Seen:
         (Seen(closed=True, cr_state="closed", host_state="busy"), "closed"),
         (Seen(closed=True, cr_state="errored"), "closed"),
         (Seen(closed=False, cr_state="closed"), "init"),
+        (Seen(conditions=[{**MIRRORED, "reason": "Refused"}]), "errored"),
+        (Seen(conditions=[{**MIRRORED, "reason": "NotApplied"}]), "init"),
+        (Seen(conditions=[{**MIRRORED, "type": "Ready", "reason": "Refused"}]), "init"),
     ],
 )
 def test_the_state_of_a_session(seen: Seen, state: str) -> None:

@@ -148,6 +148,12 @@ def test_a_failed_build_shows_what_failed_and_not_how_far_kaniko_was() -> None:
     assert outcome.message == "ERROR: no such package\nerror building image: exit 1"
 
 
+def test_a_log_that_was_cut_is_shown_from_its_first_whole_line() -> None:
+    ended = {"exitCode": 1, "message": "x" * 2040 + "\nERROR: no such package"}
+    outcome = build_outcome(job(Failed="backoff"), [pod("1", kaniko=ended)])
+    assert outcome.message == "ERROR: no such package"
+
+
 def test_the_newest_pod_speaks_for_a_build() -> None:
     pods = [
         pod("1", kaniko={"exitCode": 1, "message": "first"}),

@@ -100,6 +100,17 @@ def test_a_container_that_ran_out_of_memory_says_so() -> None:
     assert "memory" in message.message
 
 
+@pytest.mark.parametrize(
+    ("times", "reason"), [(1, SessionReason.POD_FAILED), (2, SessionReason.CRASH_LOOP)]
+)
+def test_a_container_that_ends_again_and_again_is_in_a_loop(
+    times: int, reason: SessionReason
+) -> None:
+    state = {"terminated": {"exitCode": 1}}
+    container = {"name": "host", "state": state, "restartCount": times}
+    assert summary(view(claim=claim(), pod=pod(containerStatuses=[container])))[1] == reason
+
+
 def test_a_volume_that_is_waited_for_is_blamed_only_while_the_pod_merely_starts() -> None:
     assert summary(view(claim=claim("Pending"), pod=pod())) == ("init", REASON.VOLUME_PENDING)
     pulling = pod(**waiting("ErrImagePull"))

@@ -53,7 +53,17 @@ def test_the_server_is_asked_for_whole_names_only() -> None:
 def test_a_repository_on_github_needs_no_url() -> None:
     address = parse_address("owner/name", (), lambda *_: ["93.184.215.14"])
     assert address.url == "https://github.com/owner/name"
-    assert (address.port, address.pinned) == (443, "93.184.215.14")
+    assert (address.port, address.location) == (443, address.url)
+
+
+def test_the_address_that_was_looked_at_is_the_one_that_is_used() -> None:
+    def found(*_: object) -> list[str]:
+        return ["93.184.215.14", "2606:2800:21f::1", "93.184.215.14"]
+
+    web = parse_address("https://example.org/a/b", (), found)
+    assert web.resolution == "example.org:443:93.184.215.14,[2606:2800:21f::1]"
+    git = parse_address("git://example.org/a/b.git", (), found)
+    assert (git.location, git.resolution) == ("git://93.184.215.14:9418/a/b.git", None)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +89,7 @@ def test_a_host_inside_is_refused(inside: str) -> None:
 
 def test_a_host_that_is_allowed_by_name_may_be_inside() -> None:
     address = parse_address("git://git.demo.svc/x.git", {"git.demo.svc"}, lambda *_: ["10.0.0.1"])
-    assert (address.host, address.port, address.pinned) == ("git.demo.svc", 9418, None)
+    assert (address.location, address.resolution) == (address.url, None)
 
 
 def test_a_host_that_nobody_knows_may_be_known_later() -> None:

@@ -1,0 +1,118 @@
+"""A cluster, a registry and a git that live in memory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from raworc_operator.cluster import ExistsError
+from raworc_operator.objects import Key, Kind, Manifest, key_of
+from raworc_operator.sources.git import Git
+from raworc_operator.sources.problems import SourceError
+
+
+@dataclass
+class FakeCluster:
+    """Objects by key; what was written is noted."""
+
+    objects: dict[Key, Manifest] = field(default_factory=dict)
+    made: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    patches: list[Mapping[str, Any]] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    refusals: dict[str, Exception] = field(default_factory=dict)
+
+    def have(self, *manifests: Manifest) -> None:
+        """Have objects from the start."""
+        self.objects |= {key_of(manifest): manifest for manifest in manifests}
+
+    def read(self, key: Key) -> Manifest | None:
+        return self.objects.get(key)
+
+    def list_all(
+        self, kind: Kind, namespace: str | None = None, labels: str = ""
+    ) -> list[Manifest]:
+        wanted = dict(label.split("=") for label in labels.split(",") if label)
+        return [
+            item
+            for key, item in self.objects.items()
+            if key.kind is kind
+            and namespace in {None, key.namespace}
+            and wanted.items() <= (item["metadata"].get("labels") or {}).items()
+        ]
+
+    def count(self, kind: Kind, namespace: str, labels: str = "") -> int:
+        return len(self.list_all(kind, namespace, labels))
+
+    def create(self, manifest: Manifest) -> Manifest:
+        key = key_of(manifest)
+        if key.kind.name in self.refusals:
+            raise self.refusals[key.kind.name]
+        if key in self.objects:
+            raise ExistsError(str(key))
+        self.made.append(str(key))
+        return self.apply(manifest)
+
+    def apply(self, manifest: Manifest) -> Manifest:
+        key = key_of(manifest)
+        metadata = {"uid": f"{key.kind.name}-uid", "creationTimestamp": "2026-01-01T12:00:00Z"}
+        self.objects[key] = {**manifest, "metadata": {**metadata, **manifest["metadata"]}}
+        return self.objects[key]
+
+    def delete(self, key: Key, uid: str) -> None:
+        if key in self.objects and self.objects[key]["metadata"]["uid"] == uid:
+            self.deleted.append(str(key))
+            del self.objects[key]
+
+    def patch_status(self, key: Key, uid: str, patch: Mapping[str, Any]) -> None:
+        assert self.objects[key]["metadata"]["uid"] == uid
+        self.patches.append(patch)
+        merged = _merged(self.objects[key].get("status") or {}, patch)
+        self.objects[key] = {**self.objects[key], "status": merged}
+
+    def post_event(self, event: Manifest) -> None:
+        self.events.append(event["reason"])
+
+
+def _merged(old: Mapping[str, Any], patch: Mapping[str, Any]) -> Manifest:
+    merged = dict(old)
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = _merged(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+@dataclass
+class FakeRegistry:
+    """Images by repository and tag."""
+
+    images: dict[tuple[str, str], str] = field(default_factory=dict)
+    deleted: list[str] = field(default_factory=list)
+    base: str | None = "sha256:base"
+
+    def digest(self, repository: str, tag: str) -> str | None:
+        return self.images.get((repository, tag))
+
+    def delete_repository(self, repository: str) -> None:
+        self.deleted.append(repository)
+
+    def base_digest(self, reference: str) -> tuple[str, str | None]:
+        return f"push.test/{reference.partition(':')[0]}", self.base
+
+
+@dataclass(frozen=True)
+class FakeGit(Git):
+    """One commit for every ref, or an error; what was asked for is noted."""
+
+    answers: list[str | SourceError] = field(default_factory=lambda: ["c" * 40])
+    asked: list[str] = field(default_factory=list)
+
+    def resolve(self, repo: str, ref: str | None) -> str:  # noqa: ARG002 - as the real one
+        self.asked.append(repo)
+        answer = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
+        if isinstance(answer, SourceError):
+            raise answer
+        return answer

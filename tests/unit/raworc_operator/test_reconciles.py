@@ -1,0 +1,289 @@
+"""Whole passes over sessions and spaces, on a cluster in memory."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from tests.unit.raworc_operator.fakes import FakeCluster, FakeGit, FakeRegistry
+from tests.unit.raworc_operator.samples import NOON, READY, SETTINGS, claim, pod, session, space
+
+from raworc_crds.space import SpaceReason
+from raworc_operator.cluster import ExistsError, RefusedError
+from raworc_operator.objects import JOB, POD, SESSION, SPACE, Key, Manifest
+from raworc_operator.reconcile.resync import look_at_everything
+from raworc_operator.reconcile.session import reconcile_session
+from raworc_operator.reconcile.space import reconcile_space
+from raworc_operator.reconcile.space_removal import NotYetError, remove_images
+from raworc_operator.reconcile.world import World
+from raworc_operator.sources.problems import SourceError, UnreachableError
+from raworc_operator.turns import Turns
+
+INSIDE = "raworc-team"
+TALK = Key(SESSION, "talk", INSIDE)
+TEAM = Key(SPACE, "team")
+DIGEST = "sha256:" + "d" * 64
+
+
+@dataclass(frozen=True)
+class Bed:
+    """A world in memory, and handles on its parts."""
+
+    cluster: FakeCluster
+    registry: FakeRegistry
+    git: FakeGit
+    world: World
+
+    def session(self) -> Manifest:
+        """Make one pass over the session, and return its status."""
+        reconcile_session(self.world, INSIDE, "talk")
+        found: Manifest = self.cluster.objects[TALK]["status"]
+        return found
+
+    def space(self) -> Manifest:
+        """Make one pass over the space, and return its status."""
+        reconcile_space(self.world, "team")
+        found: Manifest = self.cluster.objects[TEAM]["status"]
+        return found
+
+    def woken(self) -> set[str]:
+        """Name the sessions that want a turn."""
+        return {key.name for key in self.world.session_turns._due if isinstance(key, Key)}
+
+
+@pytest.fixture
+def bed() -> Iterator[Bed]:
+    with ThreadPoolExecutor(1) as executor:
+        cluster, registry, git = FakeCluster(), FakeRegistry(), FakeGit()
+        turns = (Turns(executor, ()), Turns(executor, ()))
+        world = World(cluster, registry, git, SETTINGS, *turns, now=lambda: NOON)
+        yield Bed(cluster, registry, git, world)
+
+
+def reasons(status: Manifest) -> dict[str, str]:
+    return {condition["type"]: condition["reason"] for condition in status["conditions"]}
+
+
+def test_a_session_that_is_gone_is_no_error(bed: Bed) -> None:
+    assert reconcile_session(bed.world, INSIDE, "talk") is None
+
+
+def test_two_passes_write_as_much_as_one(bed: Bed) -> None:
+    bed.cluster.have(space(), session())
+    bed.session()
+    written = (list(bed.cluster.made), list(bed.cluster.patches))
+    bed.session()
+    assert (bed.cluster.made, bed.cluster.patches) == written
+    assert bed.cluster.made == ["PersistentVolumeClaim 'talk'", "Pod 'talk'"]
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("pods 'talk' is forbidden: exceeded quota: raworc, requested …", "QuotaExceeded"),
+        ("violates PodSecurity", "PodRefused"),
+    ],
+)
+def test_a_refusal_is_told_and_tried_again(bed: Bed, message: str, reason: str) -> None:
+    bed.cluster.have(space(), session())
+    bed.cluster.refusals["Pod"] = RefusedError(message)
+    assert reconcile_session(bed.world, INSIDE, "talk") == 15
+    status = bed.cluster.objects[TALK]["status"]
+    assert (status["state"], reasons(status)["Ready"]) == ("errored", reason)
+
+
+def test_somebody_who_was_faster_is_no_error(bed: Bed) -> None:
+    bed.cluster.have(space(), session())
+    bed.cluster.refusals["Pod"] = ExistsError("pods 'talk' already exists")
+    assert bed.session()["state"] == "init"
+
+
+def test_a_pod_that_was_evicted_is_replaced_with_an_event(bed: Bed) -> None:
+    bed.cluster.have(space(), session(), claim(), pod(phase="Failed", reason="Evicted"))
+    assert reasons(bed.session())["Ready"] == "Evicted"
+    assert bed.cluster.events == ["PodReplaced"]
+    bed.session()
+    made = bed.cluster.objects[Key(POD, "talk", INSIDE)]
+    assert "Evicted" in made["metadata"]["annotations"]["raworc.dev/replaces"]
+    assert bed.session()["restarts"] == 1
+
+
+def test_closing_tells_of_no_replacement(bed: Bed) -> None:
+    bed.cluster.have(space(), session(closed=True), claim(), pod(READY))
+    bed.session()
+    assert (bed.cluster.deleted, bed.cluster.events) == (["Pod 'talk'"], [])
+    assert bed.session()["state"] == "closed"
+
+
+def built(bed: Bed) -> str:
+    """Have the build of the space in the registry, and return its id."""
+    build: str = bed.space()["build"]["id"]
+    bed.registry.images["raworc_space_team", build] = DIGEST
+    return build
+
+
+def build_pods(build: str, **ended: Any) -> Manifest:  # noqa: ANN401
+    labels = {"batch.kubernetes.io/job-name": f"build-{build}", "raworc.dev/component": "build"}
+    status = {"containerStatuses": [{"name": "kaniko", "state": {"terminated": ended}}]}
+    metadata = {"name": "p", "namespace": INSIDE, "labels": labels, "uid": "p"}
+    return {"kind": "Pod", "metadata": metadata, "status": status}
+
+
+def test_a_new_space_begins_a_build(bed: Bed) -> None:
+    bed.cluster.have(space({}))
+    status = bed.space()
+    assert status["build"]["state"] == "pending"
+    assert status["build"]["agents"] == [{"name": "echo", "commit": "c" * 40}]
+    assert reasons(status)["Ready"] == "Building"
+    assert bed.cluster.events == ["BuildStarted"]
+
+
+def test_a_build_is_followed_to_its_image(bed: Bed) -> None:
+    bed.cluster.have(space({}), session())
+    build = bed.space()["build"]["id"]
+    bed.cluster.have(build_pods(build, exitCode=0, message=DIGEST))
+    status = bed.space()
+    assert status["image"] == f"pull.test/raworc_space_team@{DIGEST}"
+    assert status["build"]["state"] == "completed"
+    assert bed.woken() == {"talk"}
+    assert bed.cluster.events == ["BuildStarted", "BuildCompleted"]
+
+
+def test_refs_are_resolved_once_for_each_generation(bed: Bed) -> None:
+    bed.cluster.have(space({}))
+    build = bed.space()["build"]["id"]
+    bed.cluster.have(build_pods(build, exitCode=0, message=DIGEST))
+    for _ in range(3):
+        bed.space()
+    assert len(bed.git.asked) == 1
+
+
+def test_what_the_registry_has_is_not_built_again(bed: Bed) -> None:
+    bed.cluster.have(space({}))
+    build = built(bed)
+    bed.cluster.objects = {}
+    bed.cluster.have(space({}))
+    bed.cluster.made.clear()
+    assert bed.space()["build"]["state"] == "completed"
+    assert f"Job 'build-{build}'" not in bed.cluster.made
+
+
+def changed(bed: Bed, **spec: Any) -> None:  # noqa: ANN401
+    """Change the spec of the space."""
+    seen = bed.cluster.objects[TEAM]
+    metadata = {**seen["metadata"], "generation": seen["metadata"]["generation"] + 1}
+    bed.cluster.objects[TEAM] = {**seen, "metadata": metadata, "spec": {**seen["spec"], **spec}}
+
+
+def failed(bed: Bed) -> Manifest:
+    """Have a build that failed, with its Job still there."""
+    bed.cluster.have(space({}))
+    build = bed.space()["build"]["id"]
+    bed.cluster.have(build_pods(build, exitCode=1, message="no such package"))
+    job = bed.cluster.objects[Key(JOB, f"build-{build}", INSIDE)]
+    job["status"] = {"conditions": [{"type": "Failed", "status": "True"}]}
+    return bed.space()
+
+
+def test_a_build_that_failed_is_left_alone_until_somebody_asks(bed: Bed) -> None:
+    status = failed(bed)
+    assert reasons(status)["Built"] == "BuildFailed"
+    assert status["build"]["message"] == "no such package"
+    bed.cluster.made.clear()
+    changed(bed, description="no matter")
+    assert bed.space()["build"]["state"] == "failed"
+    assert bed.cluster.made == []
+
+
+def test_a_build_that_failed_is_made_anew_when_somebody_asks(bed: Bed) -> None:
+    build = failed(bed)["build"]["id"]
+    changed(bed, rebuild="please")
+    status = bed.space()["build"]
+    assert (status["state"], status["rebuild"]) == ("pending", "please")
+    assert "reason" not in status
+    assert bed.cluster.deleted == [f"Job 'build-{build}'"]
+
+
+def test_the_last_good_image_stays_while_a_new_build_fails(bed: Bed) -> None:
+    bed.cluster.have(space({}))
+    build = bed.space()["build"]["id"]
+    bed.cluster.have(build_pods(build, exitCode=0, message=DIGEST))
+    image = bed.space()["image"]
+    bed.git.answers[:] = [SourceError(SpaceReason.REF_NOT_FOUND, "There is no 'x'.")]
+    changed(bed, rebuild="again")
+    status = bed.space()
+    assert status["image"] == image
+    assert (reasons(status)["Ready"], reasons(status)["Built"]) == ("Ready", "RefNotFound")
+
+
+def test_a_newer_build_stops_the_one_before(bed: Bed) -> None:
+    bed.cluster.have(space({}))
+    first = bed.space()["build"]["id"]
+    bed.git.answers[:] = ["e" * 40]
+    changed(bed, rebuild="newer")
+    assert bed.space()["build"]["id"] != first
+    assert bed.cluster.deleted == [f"Job 'build-{first}'"]
+
+
+def test_a_repository_that_is_away_is_asked_again_soon(bed: Bed) -> None:
+    bed.cluster.have(space({}))
+    bed.git.answers[:] = [UnreachableError("It did not answer.")]
+    assert reconcile_space(bed.world, "team") == 10
+    assert reasons(bed.space())["Built"] == "RepositoryUnreachable"
+    assert len(bed.git.asked) == 1
+
+
+def test_a_base_image_that_is_not_there_is_said(bed: Bed) -> None:
+    bed.cluster.have(space({}))
+    bed.registry.base = None
+    assert reasons(bed.space())["Built"] == "BaseImageNotFound"
+
+
+def test_a_job_that_vanished_is_made_again_for_the_same_commits(bed: Bed) -> None:
+    bed.cluster.have(space({}))
+    build = bed.space()["build"]["id"]
+    del bed.cluster.objects[Key(JOB, f"build-{build}", INSIDE)]
+    bed.git.answers[:] = ["e" * 40]
+    assert bed.space()["build"]["id"] == build
+    assert bed.cluster.made.count(f"Job 'build-{build}'") == 2
+
+
+def test_a_quota_comes_and_goes_with_the_spec(bed: Bed) -> None:
+    bed.cluster.have(space({}, agents=[], quota={"sessions": 1}))
+    assert reasons(bed.space())["QuotaAvailable"] == "WithinQuota"
+    changed(bed, quota=None)
+    assert reasons(bed.space())["QuotaAvailable"] == "NoQuota"
+    assert bed.cluster.deleted == ["ResourceQuota 'raworc'"]
+
+
+def test_authorities_are_copied_before_a_build(bed: Bed) -> None:
+    trusting = replace(bed.world, settings=replace(SETTINGS, authorities="PEM"))
+    bed.cluster.have(space({}))
+    reconcile_space(trusting, "team")
+    (copied,) = [item for key, item in bed.cluster.objects.items() if key.kind.name == "ConfigMap"]
+    assert copied["data"] == {"ca.crt": "PEM"}
+
+
+def test_a_build_is_stopped_before_the_images_of_its_space_are_deleted(bed: Bed) -> None:
+    bed.cluster.have(space({}))
+    build = bed.space()["build"]["id"]
+    running = build_pods(build)
+    running["status"] = {"phase": "Running"}
+    bed.cluster.have(running)
+    with pytest.raises(NotYetError):
+        remove_images(bed.world, "team")
+    assert bed.registry.deleted == []
+    running["status"] = {"phase": "Failed"}
+    remove_images(bed.world, "team")
+    assert bed.registry.deleted == ["raworc_space_team"]
+
+
+def test_a_resync_wakes_only_what_would_change(bed: Bed) -> None:
+    bed.cluster.have(space(), session())
+    bed.session()
+    look_at_everything(bed.world)
+    assert bed.woken() == set()
+    del bed.cluster.objects[Key(POD, "talk", INSIDE)]
+    look_at_everything(bed.world)
+    assert bed.woken() == {"talk"}
