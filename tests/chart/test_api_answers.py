@@ -17,7 +17,9 @@ class _Api(BaseHTTPRequestHandler):
     """An API that lets one password in."""
 
     def do_GET(self) -> None:
-        self._answer(200 if self.path in {"/api/v0/health", "/api/v0/ready", "/api/v0/version"} else 404)
+        self._answer(
+            200 if self.path in {"/api/v0/health", "/api/v0/ready", "/api/v0/version"} else 404
+        )
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
