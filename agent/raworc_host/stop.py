@@ -9,6 +9,8 @@ from types import FrameType
 # Of the pod's 30 seconds: what is left is for the last answer, the release and the agents.
 GRACE_SECONDS = 25.0
 
+_MANY = 4096
+
 
 class Stop:
     """Set by the first SIGTERM; a second one takes the remaining time away."""
@@ -16,18 +18,21 @@ class Stop:
     def __init__(self) -> None:
         self.requested = False
         self.deadline = float("inf")
-        self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self.fd, self._written = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         """Readable from a signal on until ``acknowledge``."""
 
     def install(self) -> None:
         """Listen to the signals that end a pod; PID 1 gets none that it does not listen to."""
+        # Python runs a handler only between two of its own steps. A signal that comes just before a
+        # wait begins would not end it; what the interpreter writes at once does.
+        signal.set_wakeup_fd(self._written, warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
 
     def acknowledge(self) -> None:
         """Take note of the signals so far."""
         try:
-            os.eventfd_read(self.fd)
+            os.read(self.fd, _MANY)
         except BlockingIOError:
             return
 
@@ -39,7 +44,7 @@ class Stop:
         self.acknowledge()
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        grace = 0.0 if self.requested else GRACE_SECONDS
-        self.deadline = time.monotonic() + grace
-        self.requested = True
-        os.eventfd_write(self.fd, 1)
+        # Another signal may interrupt this at any call, so none stands between reading and writing.
+        is_repeated, self.requested = self.requested, True
+        end = time.monotonic() + (0.0 if is_repeated else GRACE_SECONDS)
+        self.deadline = min(self.deadline, end)
