@@ -145,7 +145,7 @@ class Builds(Values):
         ),
     )
     kaniko_image: Image = Field(
-        Image(repository="ghcr.io/osscontainertools/kaniko", tag="v1.27.0"),
+        Image(repository="martizih/kaniko", tag="v1.27.0"),
         description="image of the builder",
     )
     ca_bundle: Annotated[

@@ -83,7 +83,7 @@ def test_a_long_message_keeps_its_end() -> None:
     [
         ("raworc/agent:1", ("own:5000", "raworc/agent", "1")),
         ("agent", ("own:5000", "agent", "latest")),
-        ("ghcr.io/raworc/agent:1", ("ghcr.io", "raworc/agent", "1")),
+        ("registry.example/raworc/agent:1", ("registry.example", "raworc/agent", "1")),
         ("localhost/agent:1", ("localhost", "agent", "1")),
         ("host:80/a/b", ("host:80", "a/b", "latest")),
         ("a/b@sha256:1", ("own:5000", "a/b", "sha256:1")),
