@@ -92,6 +92,8 @@ def database_engine(settings: DatabaseSettings, patience: int = _READ_SECONDS) -
         # One round trip of about 0.1 ms, so that no request fails after MySQL was restarted.
         pool_pre_ping=True,
         pool_use_lifo=True,
+        # Whoever takes a connection ends its transaction; the pool need not do that again.
+        pool_reset_on_return=None,
         # An error goes to the log, and what people say to agents does not belong there.
         hide_parameters=True,
         connect_args=_connect_arguments(patience),

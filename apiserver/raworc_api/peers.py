@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import deque
+from datetime import UTC, datetime, timedelta
 from socket import SOCK_STREAM, gaierror
 
 import httpx2
@@ -10,12 +11,13 @@ from fastapi import APIRouter, Depends, status
 from pydantic import BaseModel, Field
 
 from raworc_api.access import FromPeer
-from raworc_api.security import PEERS_AUDIENCE, Tokens
+from raworc_api.security import PEERS_AUDIENCE, Token, Tokens
 from raworc_api.wake import Bus, Hint
 
 PATH = "/internal/wake"
 _SUBJECT = "raworc-api"
 _TOKEN_SECONDS = 60
+_TOKEN_MARGIN = timedelta(seconds=30)
 _LOOK_SECONDS = 2.0
 _POST_SECONDS = 1.0
 _QUEUED_HINTS = 1000
@@ -41,6 +43,7 @@ class Peer:
         self._tokens = tokens
         self._hints: deque[Hint] = deque(maxlen=_QUEUED_HINTS)
         self._ready = asyncio.Event()
+        self._token: Token | None = None
         self._task = asyncio.create_task(self._post_for_ever())
 
     def send(self, hint: Hint) -> None:
@@ -70,8 +73,7 @@ class Peer:
         return Hints(hints=hints)
 
     async def _post(self, hints: Hints) -> None:
-        token = self._tokens.issue(_SUBJECT, _TOKEN_SECONDS, PEERS_AUDIENCE)
-        headers = {"Authorization": f"Bearer {token.text}", "Content-Type": "application/json"}
+        headers = {"Authorization": f"Bearer {self._bearer()}", "Content-Type": "application/json"}
         try:
             answer = await self._client.post(
                 self._url, content=hints.model_dump_json(), headers=headers
@@ -79,6 +81,12 @@ class Peer:
             answer.raise_for_status()
         except httpx2.HTTPError as error:
             logger.debug("%s did not take %d hints: %r", self._url, len(hints.hints), error)
+
+    def _bearer(self) -> str:
+        # Signed now and then only, as each hint has somebody waiting for it.
+        if self._token is None or self._token.expires_at < datetime.now(UTC) + _TOKEN_MARGIN:
+            self._token = self._tokens.issue(_SUBJECT, _TOKEN_SECONDS, PEERS_AUDIENCE)
+        return self._token.text
 
 
 class Peers:

@@ -17,10 +17,14 @@ READER_HINTS = 1000
 
 
 class Hint(BaseModel):
-    """Something about a topic changed; without data, the database says what."""
+    """Something about a topic changed; without data, the database says what.
+
+    One that ``can_wait`` is likely to be followed by another within milliseconds.
+    """
 
     topic: str
     data: dict[str, Any] | None = None
+    can_wait: bool = False
 
 
 def session_topic(session_id: str) -> str:
@@ -43,6 +47,7 @@ class Reader:
         self._limit = limit
         self._hints: deque[Hint] = deque()
         self._ready = asyncio.Event()
+        self._pressing = asyncio.Event()
 
     def offer(self, hint: Hint) -> None:
         """Keep a hint for the reader; called on the event loop."""
@@ -51,15 +56,27 @@ class Reader:
             hint = Hint(topic=self._topic)
         self._hints.append(hint)
         self._ready.set()
+        if not hint.can_wait:
+            self._pressing.set()
 
-    async def take(self, seconds: float) -> list[Hint]:
-        """Wait for hints and return all that there are; none at all after ``seconds``."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._ready.wait(), seconds)
+    async def take(self, seconds: float, patience: float = 0) -> list[Hint]:
+        """Wait for hints and return all that there are; none at all after ``seconds``.
+
+        Hints that can wait do so for ``patience`` seconds, or until one comes that cannot.
+        """
+        if await _is_set(self._ready, seconds) and patience:
+            await _is_set(self._pressing, patience)
         self._ready.clear()
+        self._pressing.clear()
         hints = list(self._hints)
         self._hints.clear()
         return hints
+
+
+async def _is_set(event: asyncio.Event, seconds: float) -> bool:
+    with suppress(TimeoutError):
+        return await asyncio.wait_for(event.wait(), seconds)
+    return False
 
 
 class Bus:
@@ -83,13 +100,16 @@ class Bus:
         """Stop to carry hints; what is published from now on is lost."""
         self._loop = None
 
-    def publish(self, topic: str, data: dict[str, Any] | None = None) -> None:
+    def publish(
+        self, topic: str, data: dict[str, Any] | None = None, *, can_wait: bool = False
+    ) -> None:
         """Wake every reader and listener of a topic, here and in the other replicas.
 
         Call it after the commit: who is woken looks at the database at once.
         """
         self._tell_listeners(topic)
-        self._on_loop(self._deliver_everywhere, Hint(topic=topic, data=data))
+        hint = Hint(topic=topic, data=data, can_wait=can_wait)
+        self._on_loop(self._deliver_everywhere, hint)
 
     def receive(self, hint: Hint) -> None:
         """Take a hint in that another replica published."""

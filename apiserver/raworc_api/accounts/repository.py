@@ -17,15 +17,16 @@ class GrantedRules(NamedTuple):
 
 
 class GrantedAccount(NamedTuple):
-    """An account with all that it was granted."""
+    """What decides over an account's requests."""
 
-    account: Account
+    name: str
+    active: bool
     granted: list[GrantedRules]
 
 
 # Made once, as every request asks it.
 _GRANTED = (
-    select(Account, RoleBinding.space, Role.rules)
+    select(Account.name, Account.active, RoleBinding.space, Role.rules)
     .select_from(Account)
     .join(RoleBinding, col(RoleBinding.principal) == col(Account.name), isouter=True)
     .join(Role, col(Role.name) == col(RoleBinding.role), isouter=True)
@@ -39,12 +40,12 @@ def find_account(db: Session, name: str) -> Account | None:
 
 
 def find_granted(db: Session, name: str) -> GrantedAccount | None:
-    """Find an account and what it was granted, in one query."""
-    rows = db.exec(_GRANTED, params={"name": name}).all()
+    """Find what an account was granted, in one query."""
+    rows = db.connection().execute(_GRANTED, {"name": name}).all()
     if not rows:
         return None
-    granted = [GrantedRules(space, list(rules)) for _, space, rules in rows if rules is not None]
-    return GrantedAccount(rows[0][0], granted)
+    granted = [GrantedRules(space, rules) for *_, space, rules in rows if rules is not None]
+    return GrantedAccount(rows[0].name, rows[0].active, granted)
 
 
 def add_account(db: Session, account: Account) -> bool:

@@ -70,11 +70,11 @@ class AccountService:
     def _load(self, name: str, expires_at: datetime) -> Caller:
         with self.sessions() as db:
             found = repository.find_granted(db, name)
-        if found is None or not found.account.active:
+        if found is None or not found.active:
             raise UnauthenticatedProblem("The account of this token is not active.")
         granted = ((one.space, rule) for one in found.granted for rule in parse_rules(one.rules))
         grants = tuple(Grant(rule, space) for space, rule in granted)
-        return Caller(found.account.name, grants, expires_at)
+        return Caller(found.name, grants, expires_at)
 
 
 def parse_rules(rules: Iterable[Mapping[str, Any]]) -> list[Rule]:

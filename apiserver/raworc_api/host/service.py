@@ -41,7 +41,7 @@ class HostService:
             raise FencedProblem("The pod is not there any more.")
         with self.sessions() as db:
             session = _claimable(lock_named(db, pod.space, pod.session))
-            turns.requeue(db, session)
+            turns.requeue(db, session, is_lost=True)
             turns.report(db, session, pod.uid, HostState.IDLE)
             view = _claim_view(db, session)
             db.commit()
@@ -66,7 +66,7 @@ class HostService:
             turn = _next_turn(db, session, pod)
             db.commit()
         if session.revision != before:
-            self.bus.publish(session_topic(session.id))
+            self.bus.publish(session_topic(session.id), can_wait=True)
         return turn
 
     def pass_piece(self, pod: HostPod, body: PieceBody) -> None:
@@ -98,7 +98,7 @@ class HostService:
             session = lock_named(db, pod.space, pod.session)
             if session is None or session.host_pod_uid != pod.uid:
                 return
-            turns.requeue(db, session)
+            turns.requeue(db, session, is_lost=False)
             turns.report(db, session, None, None)
             db.commit()
         self.bus.publish(session_topic(session.id))

@@ -1,4 +1,4 @@
-"""The rules of turns: one message at a time, in order, at most three attempts, one answer.
+"""The rules of turns: one message at a time, in order, at most three lost pods, one answer.
 
 Every function here works on a session whose row the transaction has locked.
 """
@@ -25,7 +25,7 @@ from raworc_api.sessions.tables import SessionRecord
 from raworc_crds.agent_session import KIND
 from raworc_crds.host_report import HostState
 
-MAX_ATTEMPTS = 3
+MAX_LOSSES = 3
 _HISTORY_ROWS = 200
 _HISTORY_BYTES = 4 * 1024 * 1024
 # The custom resource hears of idle and busy once a second at most, not with every message.
@@ -45,11 +45,11 @@ def take_next(db: Transaction, session: SessionRecord, after: int = 0) -> Messag
         while (message := repository.oldest_open(db, session.id, after)) is not None:
             if message.status == MessageStatus.PROCESSING:
                 return message
-            if message.attempt < MAX_ATTEMPTS:
+            if message.losses < MAX_LOSSES:
                 message.attempt += 1
                 _change(session, message, MessageStatus.PROCESSING)
                 return message
-            lost = f"The agent's pod was lost {MAX_ATTEMPTS} times while it answered."
+            lost = f"The agent's pod was lost {MAX_LOSSES} times while it answered."
             _fail(session, message, FailureReason.AGENT_LOST, lost)
             after = message.seq
     return None
@@ -70,10 +70,11 @@ def finish(
         repository.add_message(db, _reply(session, message, body, now))
 
 
-def requeue(db: Transaction, session: SessionRecord) -> None:
-    """Give up the turn of a host that is gone; the next host begins it anew."""
+def requeue(db: Transaction, session: SessionRecord, *, is_lost: bool) -> None:
+    """Take the turn from a host that is lost or goes; the next host begins it anew."""
     message = repository.oldest_open(db, session.id)
     if message is not None and message.status == MessageStatus.PROCESSING:
+        message.losses += is_lost
         _change(session, message, MessageStatus.QUEUED)
 
 

@@ -23,6 +23,10 @@ from raworc_api.wake import Bus, Hint, session_topic
 
 # Hints may be lost, so the database is asked this often anyway.
 LOOK_SECONDS = 2.0
+# A right that ended ends a stream at the next quiet look, or so long after.
+_RENEW_SECONDS = 5.0
+# So long, news that can wait do: a question, its being taken and a quick answer are one look.
+_GATHER_SECONDS = 0.05
 _BATCH_ROWS = 200
 _BATCH_BYTES = 4 * 1024 * 1024
 _DEED = ("messages", "list")
@@ -66,27 +70,30 @@ class EventService:
 
     async def follow(self, stream: Stream) -> AsyncIterator[ServerSentEvent]:
         """Tell everything from where the stream is, until its right or its session ends."""
+        is_quiet = True
         with self.bus.read(session_topic(stream.session_id)) as reader:
             while not self.stopping.is_set():
-                look = await run_in_threadpool(self._look, stream)
+                look = await run_in_threadpool(self._look, stream, is_quiet=is_quiet)
                 if look is None:
                     return
                 for event in _told(stream, look):
                     yield event
                 if not look.is_more:
-                    for event in _pieces(await reader.take(LOOK_SECONDS)):
+                    hints = await reader.take(LOOK_SECONDS, _GATHER_SECONDS)
+                    is_quiet = not hints
+                    for event in _pieces(hints):
                         yield event
 
-    def _look(self, stream: Stream) -> Look | None:
+    def _look(self, stream: Stream, *, is_quiet: bool) -> Look | None:
         try:
-            self._renew(stream)
+            self._renew(stream, is_quiet=is_quiet)
             return self._changes(stream)
         except (UnauthenticatedProblem, ForbiddenProblem, NotFoundProblem):
             return None
 
-    def _renew(self, stream: Stream) -> None:
-        # Not with every event: an answer would wait for it.
-        if time.monotonic() >= stream.renewed_at + LOOK_SECONDS:
+    def _renew(self, stream: Stream, *, is_quiet: bool) -> None:
+        # News would wait for it, so it is done while there are none, if that is soon enough.
+        if is_quiet or time.monotonic() >= stream.renewed_at + _RENEW_SECONDS:
             stream.caller = self.accounts.renew(stream.caller)
             stream.renewed_at = time.monotonic()
 

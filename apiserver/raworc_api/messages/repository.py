@@ -18,17 +18,44 @@ _status = col(MessageRecord.status)
 _bytes = func.octet_length(col(MessageRecord.content))
 
 _OPEN = (MessageStatus.QUEUED, MessageStatus.PROCESSING)
-# Made once, as every turn asks it.
+_of_session = _session_id == bindparam("session")
+# Made once, as every turn asks them.
+_ONE = select(MessageRecord).where(_of_session, MessageRecord.id == bindparam("id"))
 _OLDEST_OPEN = (
     select(MessageRecord)
     .where(
-        _session_id == bindparam("session"),
+        _of_session,
         col(MessageRecord.role) == Role.USER,
         _status.in_(_OPEN),
         _seq > bindparam("after"),
     )
     .order_by(_seq)
     .limit(1)
+)
+_CHANGED_SIZES = (
+    select(_revision, _bytes)
+    .where(_of_session, _revision > bindparam("after"))
+    .order_by(_revision)
+    .limit(bindparam("rows"))
+)
+_CHANGED = (
+    select(MessageRecord)
+    .where(_of_session, _revision.between(bindparam("first"), bindparam("last")))
+    .order_by(_revision)
+)
+_DONE_SIZES = (
+    select(_revision, _bytes.label("size"))
+    .where(_of_session, _status.not_in(_OPEN))
+    .order_by(_revision.desc())
+    .limit(bindparam("rows"))
+)
+_done_sizes = _DONE_SIZES.subquery()
+_DONE_TOTAL = select(func.sum(_done_sizes.c.size), func.min(_done_sizes.c.revision))
+# Columns, as two hundred whole records would take longer than all the rest of a turn.
+_DONE = (
+    select(MessageRecord.role, MessageRecord.content, MessageRecord.agent, MessageRecord.created_at)
+    .where(_of_session, _status.not_in(_OPEN), _revision >= bindparam("first"))
+    .order_by(_revision)
 )
 
 
@@ -44,8 +71,7 @@ class Wanted:
 
 def find_message(db: Session, session_id: str, message_id: str) -> MessageRecord | None:
     """Find a message of a session."""
-    wanted = select(MessageRecord).where(MessageRecord.id == message_id, _session_id == session_id)
-    return db.exec(wanted).first()
+    return db.exec(_ONE, params={"session": session_id, "id": message_id}).first()
 
 
 def find_by_key(db: Session, session_id: str, key: str) -> MessageRecord | None:
@@ -93,14 +119,13 @@ def list_changed(
     db: Session, session_id: str, after: int, rows: int, bytes_: int
 ) -> tuple[list[MessageRecord], bool]:
     """List what changed after a revision, in the order of the changes; bounded as above."""
-    where = (_session_id == session_id, _revision > after)
-    newer = select(_revision, _bytes).where(*where).order_by(_revision).limit(rows + 1)
-    sizes = db.exec(newer).all()
+    asked = {"session": session_id, "after": after, "rows": rows + 1}
+    sizes = db.exec(_CHANGED_SIZES, params=asked).all()
     if not sizes:
         return [], False
     last = _within(sizes[:rows], bytes_)
-    changed = select(MessageRecord).where(*where, _revision <= last).order_by(_revision)
-    return list(db.exec(changed).all()), last < sizes[-1][0]
+    range_ = {"session": session_id, "first": sizes[0][0], "last": last}
+    return list(db.exec(_CHANGED, params=range_).all()), last < sizes[-1][0]
 
 
 class Said(NamedTuple):
@@ -118,26 +143,17 @@ def list_history(db: Session, session_id: str, rows: int, bytes_: int) -> list[S
     A message and its answer are done with at once, and never change after: so the order of
     their revisions is that of the conversation, even where later questions were asked earlier.
     """
-    where = (_session_id == session_id, _status.not_in(_OPEN))
-    first = _oldest_within(db, where, rows, bytes_)
-    # Columns, as two hundred whole records would take longer than all the rest of a turn.
-    kept = select(
-        MessageRecord.role, MessageRecord.content, MessageRecord.agent, MessageRecord.created_at
-    ).where(*where, _revision >= first)
-    return [Said(*row) for row in db.exec(kept.order_by(_revision))]
+    first = _oldest_within(db, session_id, rows, bytes_)
+    return [Said(*row) for row in db.exec(_DONE, params={"session": session_id, "first": first})]
 
 
-def _oldest_within(
-    db: Session, where: Sequence[ColumnElement[bool]], rows: int, bytes_: int
-) -> int:
+def _oldest_within(db: Session, session_id: str, rows: int, bytes_: int) -> int:
     """Return the revision from which on the newest rows are neither too many nor too large."""
-    newest = select(_revision, _bytes.label("size")).where(*where)
-    newest = newest.order_by(_revision.desc()).limit(rows)
-    found = newest.subquery()
-    total, oldest = db.exec(select(func.sum(found.c.size), func.min(found.c.revision))).one()
+    asked = {"session": session_id, "rows": rows}
+    total, oldest = db.exec(_DONE_TOTAL, params=asked).one()
     if total is None or total <= bytes_:
         return int(oldest or 0)
-    return _within(db.exec(newest).all(), bytes_)
+    return _within(db.exec(_DONE_SIZES, params=asked).all(), bytes_)
 
 
 def _within(sizes: Sequence[tuple[int, int]], bytes_: int) -> int:

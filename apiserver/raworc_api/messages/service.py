@@ -56,7 +56,8 @@ class MessageService:
             repository.add_message(db, message)
             is_opened = wish_closed(db, session, closed=False)
             db.commit()
-        self.bus.publish(session_topic(session.id))
+        # Its sender knows; and the host, which is woken by any hint, takes it at once.
+        self.bus.publish(session_topic(session.id), can_wait=True)
         if is_opened:
             self.bus.publish(outbox.TOPIC)
         return message_view(message)

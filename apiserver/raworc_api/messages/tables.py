@@ -14,6 +14,7 @@ class MessageRecord(SQLModel, table=True):
 
     ``seq`` is its place in the conversation, ``revision`` the session's revision that last
     changed it. ``reply_to`` is unique: whatever happens, a message has at most one answer.
+    ``losses`` counts the attempts whose pod was lost, not those that a pod handed back.
     """
 
     __tablename__ = "messages"
@@ -40,6 +41,7 @@ class MessageRecord(SQLModel, table=True):
     reply_to: str | None = Field(default=None, max_length=36)
     agent: str | None = Field(default=None, max_length=40)
     attempt: int = 0
+    losses: int = 0
     error: dict[str, Any] | None = Field(default=None, sa_type=Json)
     created_by: str = Field(max_length=253)
     created_at: datetime = Field(sa_type=UtcDateTime)

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import CursorResult, delete, func, text, update
+from sqlalchemy import CursorResult, Float, bindparam, delete, func, text, update
 from sqlalchemy.dialects.mysql import insert
 from sqlmodel import Session, col, select
 
@@ -13,6 +13,28 @@ from raworc_api.mirror.tables import OutboxRow
 TOPIC = "outbox"
 
 _BATCH = 50
+
+
+def _in_seconds(delay: Any) -> Any:  # noqa: ANN401 - SQL expressions of no common type
+    """Reckon by the database's clock, the only one that all replicas share."""
+    microseconds = delay * 1_000_000
+    return func.timestampadd(text("MICROSECOND"), microseconds, func.utc_timestamp(6))
+
+
+# Made once, as every turn asks it twice.
+_ROW = insert(OutboxRow).values(
+    kind=bindparam("kind"),
+    space=bindparam("space"),
+    name=bindparam("name"),
+    ticket=bindparam("ticket"),
+    attempts=0,
+    available_at=_in_seconds(bindparam("delay", type_=Float)),
+)
+_REQUEST = _ROW.on_duplicate_key_update(
+    ticket=_ROW.inserted.ticket,
+    attempts=0,
+    available_at=func.least(OutboxRow.available_at, _ROW.inserted.available_at),
+)
 
 
 class Place(NamedTuple):
@@ -29,20 +51,8 @@ def request(db: Session, kind: str, space: str, name: str, delay: float = 0) -> 
     Lock the record before: everyone takes the record first and its outbox row second.
     Of two requests for one object one row is left, with the earlier time.
     """
-    row = insert(OutboxRow).values(
-        kind=kind,
-        space=space,
-        name=name,
-        ticket=str(uuid4()),
-        attempts=0,
-        available_at=_in_seconds(delay),
-    )
-    changes = {
-        "ticket": row.inserted.ticket,
-        "attempts": 0,
-        "available_at": func.least(OutboxRow.available_at, row.inserted.available_at),
-    }
-    db.connection().execute(row.on_duplicate_key_update(changes))
+    place = {"kind": kind, "space": space, "name": name}
+    db.connection().execute(_REQUEST, {**place, "ticket": str(uuid4()), "delay": delay})
 
 
 def due(db: Session) -> list[OutboxRow]:
@@ -116,8 +126,3 @@ def _unchanged(row: OutboxRow) -> tuple[Any, ...]:
 def _rows(db: Session, statement: Any) -> int:  # noqa: ANN401 - any statement that writes
     result: CursorResult[Any] = db.connection().execute(statement)
     return result.rowcount
-
-
-def _in_seconds(delay: float) -> Any:  # noqa: ANN401 - an SQL expression of no common type
-    """Reckon by the database's clock, the only one that all replicas share."""
-    return func.timestampadd(text("MICROSECOND"), int(delay * 1_000_000), func.utc_timestamp(6))

@@ -159,6 +159,19 @@ def test_a_message_whose_pods_are_lost_again_and_again_fails_and_the_next_is_tak
     assert (deadly["status"], deadly["error"]["reason"]) == ("failed", "AgentLost")
 
 
+def test_turns_that_were_handed_back_are_no_losses(bed: ApiBed) -> None:
+    ann = bed.client("ann")
+    session = bed.session(ann, name="one")
+    say(ann, session, "patience")
+    for attempt in range(1, 5):
+        host = bed.host("one")
+        assert host.take()["message"]["attempt"] == attempt
+        assert host.release().status_code == 204
+    host = bed.host("one")
+    assert host.answer(host.take()["message"], "at last").status_code == 200
+    assert [one["content"] for one in messages(ann, session, role="agent")] == ["at last"]
+
+
 def test_a_pod_that_is_gone_cannot_take_its_session_back(bed: ApiBed) -> None:
     bed.session(bed.client("ann"), name="one")
     first, second = bed.host("one"), bed.host("one")

@@ -57,6 +57,30 @@ async def test_without_hints_a_reader_gets_none_in_time(bus: Bus) -> None:
         assert await reader.take(0.01) == []
 
 
+async def test_news_that_can_wait_come_with_what_follows_them(bus: Bus) -> None:
+    with bus.read(ONE) as reader:
+        bus.publish(ONE, {"text": "question"}, can_wait=True)
+        waiting = asyncio.create_task(reader.take(5, patience=5))
+        await asyncio.sleep(0.01)
+        assert not waiting.done()
+        bus.publish(ONE, {"text": "taken"}, can_wait=True)
+        bus.publish(ONE, {"text": "answer"})
+        assert texts(await asyncio.wait_for(waiting, 1)) == ["question", "taken", "answer"]
+
+
+async def test_news_that_can_wait_do_not_wait_for_ever(bus: Bus) -> None:
+    with bus.read(ONE) as reader:
+        for text in ("one", "two"):
+            bus.publish(ONE, {"text": text}, can_wait=True)
+            assert texts(await reader.take(5, patience=0.01)) == [text]
+
+
+async def test_who_has_no_patience_hears_at_once(bus: Bus) -> None:
+    with bus.read(ONE) as reader:
+        bus.publish(ONE, {"text": "question"}, can_wait=True)
+        assert texts(await asyncio.wait_for(reader.take(5), 1)) == ["question"]
+
+
 async def test_a_reader_that_left_is_forgotten(bus: Bus) -> None:
     with bus.read(ONE):
         pass

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from raworc_api import problems
 from raworc_api.peers import PATH, Peer, Peers, peer_router
-from raworc_api.security import AUDIENCE, Tokens
+from raworc_api.security import AUDIENCE, PEERS_AUDIENCE, Token, Tokens
 from raworc_api.wake import Bus, Hint
 
 URL = f"http://peer{PATH}"
@@ -111,6 +111,38 @@ async def test_a_large_hint_travels_alone() -> None:
         await eventually(lambda: sum(posted) == 4)
         peer.close()
     assert posted == [1, 1, 2]
+
+
+@pytest.mark.parametrize(("seconds", "signed"), [(60, 1), (20, 3)])
+async def test_a_token_is_signed_anew_before_it_ends(
+    monkeypatch: pytest.MonkeyPatch, seconds: int, signed: int
+) -> None:
+    monkeypatch.setattr("raworc_api.peers._TOKEN_SECONDS", seconds)
+    tokens = CountingTokens({"1": "k" * 32})
+    posted: list[str] = []
+
+    def take(request: httpx2.Request) -> httpx2.Response:
+        bearer = request.headers["Authorization"].removeprefix("Bearer ")
+        posted.append(tokens.verify(bearer, PEERS_AUDIENCE).subject)
+        return httpx2.Response(204)
+
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(take)) as client:
+        peer = Peer(URL, client, tokens)
+        for count in range(1, 4):
+            peer.send(Hint(topic="a"))
+            await eventually(lambda count=count: len(posted) == count)  # type: ignore[misc] # bound
+        peer.close()
+    assert tokens.signed == signed
+
+
+class CountingTokens(Tokens):
+    """Counts what it signs."""
+
+    signed = 0
+
+    def issue(self, subject: str, seconds: int, audience: str = AUDIENCE) -> Token:
+        self.signed += 1
+        return super().issue(subject, seconds, audience)
 
 
 async def test_peers_are_found_by_name_and_none_of_them_is_oneself(
