@@ -25,6 +25,6 @@ def from_arguments(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--context", default="kind-raworc", help="context of kubectl")
     parser.add_argument("--api", default="http://localhost:8080", help="address of the API")
     parser.add_argument("--runs", type=int, default=20, help="runs of each measurement")
-    parser.add_argument("--builds", type=int, default=5, help="runs of a build that misses")
+    parser.add_argument("--builds", type=int, default=20, help="runs of a build that misses")
     parser.add_argument("--output", type=Path, default=Path("bench/results.md"), help="the report")
     return Settings(**vars(parser.parse_args(arguments)))

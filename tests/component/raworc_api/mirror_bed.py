@@ -36,9 +36,11 @@ class HeardBus(Bus):
         super().__init__()
         self.heard: list[str] = []
 
-    def publish(self, topic: str, data: dict[str, Any] | None = None) -> None:
+    def publish(
+        self, topic: str, data: dict[str, Any] | None = None, *, can_wait: bool = False
+    ) -> None:
         self.heard.append(topic)
-        super().publish(topic, data)
+        super().publish(topic, data, can_wait=can_wait)
 
 
 class MirrorBed:
