@@ -45,14 +45,15 @@ def main() -> None:
 
 
 def _serve(ground: Ground, admin_password: str) -> None:
-    services = make_services(ground)
+    mirror = _mirror(ground)
+    services = make_services(ground, mirror.is_alive)
     app = create_app(
         ground,
         services,
         beside=(
             carried_hints(ground.bus, _peers(ground)),
             ensured_admin(services.accounts, admin_password),
-            running_mirror(_mirror(ground)),
+            running_mirror(mirror),
         ),
     )
     Server(server_config(app, ground.settings.port), ground.stop).run()

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Depends
 from raworc_api.access import public
 from raworc_api.bodies import View
 from raworc_api.problems import UnavailableProblem, documented
-from raworc_api.services import Ready
+from raworc_api.services import Alive, Ready
 from raworc_crds import __version__
 
 router = APIRouter(tags=["health"], dependencies=[Depends(public)])
@@ -23,9 +23,11 @@ class VersionView(View):
     version: str
 
 
-@router.get("/health", operation_id="read_health")
-async def read_health() -> HealthView:
-    """Say that the process lives."""
+@router.get("/health", operation_id="read_health", responses=documented(UnavailableProblem))
+async def read_health(is_alive: Alive) -> HealthView:
+    """Say that the process lives, with all that runs in it."""
+    if not is_alive():
+        raise UnavailableProblem("The mirror has ended; this replica must be started again.")
     return HealthView()
 
 

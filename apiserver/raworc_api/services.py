@@ -40,6 +40,7 @@ class Services:
     pods: PodReader
     host: HostService
     waiter: TurnWaiter
+    alive: Callable[[], bool]
     ready: Callable[[], None]
 
 
@@ -60,8 +61,8 @@ class Ground:
         self.bus.wake_everyone()
 
 
-def make_services(ground: Ground) -> Services:
-    """Put the services together."""
+def make_services(ground: Ground, alive: Callable[[], bool]) -> Services:
+    """Put the services together; ``alive`` says whether what runs beside them still does."""
     database, bus, stopping = ground.database, ground.bus, ground.stopping
     prefix = ground.settings.namespace_prefix
     seconds = ground.settings.token_seconds
@@ -80,6 +81,7 @@ def make_services(ground: Ground) -> Services:
         pods=pods,
         host=host,
         waiter=TurnWaiter(host, bus, stopping),
+        alive=alive,
         ready=partial(check_database, database),
     )
 
@@ -132,6 +134,10 @@ async def _waiter(request: Request) -> TurnWaiter:
     return services(request).waiter
 
 
+async def _alive(request: Request) -> Callable[[], bool]:
+    return services(request).alive
+
+
 async def _ready(request: Request) -> Callable[[], None]:
     return services(request).ready
 
@@ -146,4 +152,5 @@ Events = Annotated[EventService, Depends(_events)]
 Pods = Annotated[PodReader, Depends(_pods)]
 Host = Annotated[HostService, Depends(_host)]
 Waiter = Annotated[TurnWaiter, Depends(_waiter)]
+Alive = Annotated[Callable[[], bool], Depends(_alive)]
 Ready = Annotated[Callable[[], None], Depends(_ready)]

@@ -63,7 +63,7 @@ class Mirror:
         self._end_listening()
 
     def is_alive(self) -> bool:
-        """Say whether this replica runs the mirror or stands by for it."""
+        """Say whether this replica runs the mirror or stands by for it, as it always should."""
         return self._thread.is_alive()
 
     def _run(self) -> None:

@@ -45,11 +45,12 @@ class Replica:
         self.listening = listening
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         self.bus = Bus()
+        self.is_alive = True
         self.tokens = Tokens(KEYS)
         nowhere = DatabaseSettings("nowhere", 1, "n", "u", "p")
         settings = Settings(nowhere, Path("/nowhere"), Path("/nowhere"))
         self.ground = Ground(settings, self.tokens, database, self.bus, cluster, asyncio.Event())
-        self.services: Services = make_services(self.ground)
+        self.services: Services = make_services(self.ground, lambda: self.is_alive)
 
     def prepare(self, others: Sequence["Replica"]) -> None:
         """Make the application; FastAPI sets aside warnings for that, which no thread may see."""

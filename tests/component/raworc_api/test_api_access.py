@@ -122,6 +122,13 @@ def test_without_a_token_nothing_is_told(bed: ApiBed, nobody: httpx2.Client) -> 
     refusal(httpx2.post(f"{root}/internal/wake", json={"hints": []}, trust_env=False), 401)
 
 
+def test_a_replica_whose_mirror_ended_is_not_healthy(
+    bed: ApiBed, nobody: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bed.replicas[0], "is_alive", False)
+    refusal(nobody.get("/health"), 503)
+
+
 @pytest.mark.parametrize(
     ("namespace", "account", "status"),
     [

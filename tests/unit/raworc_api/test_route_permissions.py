@@ -29,7 +29,7 @@ def app() -> FastAPI:
     settings = Settings(DatabaseSettings("db", 1, "n", "u", "p"), Path("/keys"), Path("/password"))
     tokens = Tokens({"1": "k" * 32})
     ground = Ground(settings, tokens, Mock(), Bus(), Mock(), asyncio.Event())
-    return create_app(ground, make_services(ground))
+    return create_app(ground, make_services(ground, lambda: True))
 
 
 def routes(app: FastAPI) -> Iterator[RouteContext]:
