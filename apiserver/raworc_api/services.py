@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 
@@ -91,66 +91,23 @@ def services(request: Request) -> Services:
     return cast("Services", request.app.state.services)
 
 
-# Asynchronous, so that no thread is taken for them.
+def _service(name: str) -> Any:  # noqa: ANN401 - what FastAPI takes as a dependency
+    # Asynchronous, so that no thread is taken for it.
+    async def get(request: Request) -> Any:  # noqa: ANN401 - `Services` knows the type
+        return getattr(services(request), name)
+
+    return Depends(get)
 
 
-async def _accounts(request: Request) -> AccountService:
-    return services(request).accounts
-
-
-async def _spaces(request: Request) -> SpaceService:
-    return services(request).spaces
-
-
-async def _agents(request: Request) -> AgentService:
-    return services(request).agents
-
-
-async def _builds(request: Request) -> BuildService:
-    return services(request).builds
-
-
-async def _sessions(request: Request) -> SessionService:
-    return services(request).sessions
-
-
-async def _messages(request: Request) -> MessageService:
-    return services(request).messages
-
-
-async def _events(request: Request) -> EventService:
-    return services(request).events
-
-
-async def _pods(request: Request) -> PodReader:
-    return services(request).pods
-
-
-async def _host(request: Request) -> HostService:
-    return services(request).host
-
-
-async def _waiter(request: Request) -> TurnWaiter:
-    return services(request).waiter
-
-
-async def _alive(request: Request) -> Callable[[], bool]:
-    return services(request).alive
-
-
-async def _ready(request: Request) -> Callable[[], None]:
-    return services(request).ready
-
-
-Accounts = Annotated[AccountService, Depends(_accounts)]
-Spaces = Annotated[SpaceService, Depends(_spaces)]
-Agents = Annotated[AgentService, Depends(_agents)]
-Builds = Annotated[BuildService, Depends(_builds)]
-Sessions = Annotated[SessionService, Depends(_sessions)]
-Messages = Annotated[MessageService, Depends(_messages)]
-Events = Annotated[EventService, Depends(_events)]
-Pods = Annotated[PodReader, Depends(_pods)]
-Host = Annotated[HostService, Depends(_host)]
-Waiter = Annotated[TurnWaiter, Depends(_waiter)]
-Alive = Annotated[Callable[[], bool], Depends(_alive)]
-Ready = Annotated[Callable[[], None], Depends(_ready)]
+Accounts = Annotated[AccountService, _service("accounts")]
+Spaces = Annotated[SpaceService, _service("spaces")]
+Agents = Annotated[AgentService, _service("agents")]
+Builds = Annotated[BuildService, _service("builds")]
+Sessions = Annotated[SessionService, _service("sessions")]
+Messages = Annotated[MessageService, _service("messages")]
+Events = Annotated[EventService, _service("events")]
+Pods = Annotated[PodReader, _service("pods")]
+Host = Annotated[HostService, _service("host")]
+Waiter = Annotated[TurnWaiter, _service("waiter")]
+Alive = Annotated[Callable[[], bool], _service("alive")]
+Ready = Annotated[Callable[[], None], _service("ready")]
