@@ -49,6 +49,9 @@ private_authorities() { compgen -G '/usr/local/share/ca-certificates/*.crt' >/de
 # image NAME: the image of the product, under the tag that says its content; hack/images.sh builds it and notes it
 image() { cat "$cache/image/$1"; }
 
+# onto_node IMAGE…: copies images of the Docker engine to the node
+onto_node() { docker save "$@" | docker exec -i "$node" ctr -n k8s.io images import --local --digests --snapshotter=overlayfs -; }
+
 # await SECONDS COMMAND…: tries twice a second until the command succeeds, at most that long; then says what it said last
 await() {
   local deadline=$((SECONDS + $1)) said

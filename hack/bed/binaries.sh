@@ -4,6 +4,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 source "$here/versions.env"
+source "$here/tests.env"
 cache=$HOME/.cache/raworc-bed
 given=${RAWORC_BED_CACHE:-$cache}
 mkdir -p "$cache"
@@ -54,3 +55,7 @@ done
 installed coredns "$COREDNS_VERSION" github.com/coredns/coredns
 installed local-path-provisioner "$LOCAL_PATH_VERSION" github.com/rancher/local-path-provisioner
 installed registry "$REGISTRY_VERSION" github.com/distribution/distribution/v3/cmd/registry
+# No cluster needs this one: it is built only when it is named.
+if [[ $wanted == *" skipper "* ]]; then
+  built skipper "$SKIPPER_VERSION" skipper github.com/zalando/skipper/cmd/skipper -ldflags "-s -w"
+fi

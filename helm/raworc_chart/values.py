@@ -83,7 +83,7 @@ class Ingress(Values):
     annotations: Words = Field(
         {},
         description=(
-            "annotations for the controller; event streams need long time-outs and no buffering"
+            "annotations for the controller; it must pass bodies of 2 MiB, and events as they come"
         ),
     )
     tls: Tls = Field(Tls(), description="TLS of the Ingress")

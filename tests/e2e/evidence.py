@@ -17,10 +17,11 @@ _LONGEST = 30_000
 
 def evidence(kubectl: Kubectl) -> list[tuple[str, str]]:
     """Gather events, objects and logs: heading and text."""
-    return [(" ".join(command), _said(kubectl, command)) for command in COMMANDS]
+    return [(" ".join(command), said(kubectl, command)) for command in COMMANDS]
 
 
-def _said(kubectl: Kubectl, command: Sequence[str]) -> str:
+def said(kubectl: Kubectl, command: Sequence[str]) -> str:
+    """Return the end of what a command said, be it that it failed."""
     try:
         return kubectl(*command)[-_LONGEST:]
     except RefusedByClusterError as error:

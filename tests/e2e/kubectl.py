@@ -41,8 +41,20 @@ class Kubectl:
 
     def apply(self, *manifests: Manifest) -> None:
         """Apply manifests as from a file."""
-        items = {"apiVersion": "v1", "kind": "List", "items": manifests}
-        self("apply", "-f", "-", given=json.dumps(items))
+        self("apply", "-f", "-", given=_file(manifests))
+
+    def delete(self, *manifests: Manifest) -> None:
+        """Delete what is there of manifests, and wait until it is gone."""
+        self("delete", "-f", "-", "--ignore-not-found", given=_file(manifests))
+
+    @contextmanager
+    def applied(self, *manifests: Manifest) -> Iterator[None]:
+        """Have what manifests name in the cluster for a while."""
+        try:
+            self.apply(*manifests)
+            yield
+        finally:
+            self.delete(*manifests)
 
     def patch(self, target: Sequence[str], spec: Manifest) -> None:
         """Change the spec of one object."""
@@ -105,3 +117,7 @@ class Kubectl:
 
     def _command(self, *arguments: str) -> list[str]:
         return ["kubectl", "--context", self.context, *arguments]
+
+
+def _file(manifests: Sequence[Manifest]) -> str:
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests})

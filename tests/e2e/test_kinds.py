@@ -1,13 +1,10 @@
 """What users of kubectl and Helm see of Raworc."""
 
-import shutil
-import subprocess
-
 import pytest
 from tests.e2e.conftest import NewSession
-from tests.e2e.kubectl import SYSTEM, Kubectl
+from tests.e2e.helm import RELEASE, Helm
+from tests.e2e.kubectl import Kubectl
 from tests.e2e.progress import await_state
-from tests.e2e.waiting import STARTED
 
 from raworc.client import Client
 
@@ -45,8 +42,4 @@ def test_kubectl_explain_describes_a_field(kubectl: Kubectl, field: str) -> None
 
 
 def test_helm_test_passes(kubectl: Kubectl) -> None:
-    helm = shutil.which("helm")
-    assert helm, "helm is on the PATH of `make e2e`"
-    command = [helm, "--kube-context", kubectl.context, "test", "raworc", "-n", SYSTEM]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=STARTED, check=False)  # noqa: S603 - the arguments are ours
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Succeeded" in Helm(kubectl.context)("test", RELEASE)

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 from tests.e2e.conftest import Connect, NewSession
+from tests.e2e.gates import open_gate
 from tests.e2e.kubectl import SYSTEM, Kubectl
 from tests.e2e.listening import Listener, is_answer_to, is_piece, is_piece_of
 from tests.e2e.progress import answer, await_state, settled
@@ -13,10 +14,6 @@ from raworc.client import Client
 from raworc.conversation import Conversation
 from raworc.errors import FailedMessageError, RefusedError
 from raworc.records import Message
-
-
-def open_gate(kubectl: Kubectl, space: str, pod: str, word: str) -> None:
-    kubectl("exec", "-n", f"raworc-{space}", pod, "--", "touch", f"/session/state/open-{word}")
 
 
 def test_a_message_to_a_closed_session_wakes_it(api: Client, new_session: NewSession) -> None:

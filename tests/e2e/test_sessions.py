@@ -1,7 +1,5 @@
 """A session from its beginning to its end, by REST, by kubectl and by the command line."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from tests.e2e.agents import GREETER
+from tests.e2e.command_line import CommandLine
 from tests.e2e.conftest import API, EXAMPLES, Connect, FreshName, NewRepository, NewSession
 from tests.e2e.kubectl import SYSTEM, Kubectl, RefusedByClusterError
 from tests.e2e.manifests import session_manifest, source, space_manifest
@@ -130,17 +129,7 @@ def test_the_path_by_kubectl_alone_needs_no_api_server(
 def test_the_path_by_the_command_line(
     password: str, shared_space: str, api: Client, tmp_path: Path
 ) -> None:
-    def raworc(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: S603 - the arguments are ours
-            [sys.executable, "-m", "raworc", *arguments],
-            env={"XDG_CONFIG_HOME": str(tmp_path)},
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=STARTED,
-            check=False,
-        )
-
+    raworc = CommandLine(tmp_path)
     assert raworc("spaces").returncode == 5
     assert raworc("login", API, "--password-stdin", given="wrong\n").returncode == 5
     assert raworc("login", API, "--password-stdin", given=password).returncode == 0

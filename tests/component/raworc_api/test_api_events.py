@@ -55,6 +55,8 @@ def following(
     path = f"/sessions/{session}/events"
     with client.sse(path, params=query, headers=headers, max_event_size=None) as source:
         assert source.response.status_code == 200
+        # Proxies shall not hold it back.
+        assert source.response.headers["X-Accel-Buffering"] == "no"
         yield Following(source)
 
 
