@@ -97,6 +97,7 @@ class SpaceReason(StrEnum):
     BUILD_FAILED = "BuildFailed"
     BASE_IMAGE_NOT_FOUND = "BaseImageNotFound"
     REGISTRY_UNREACHABLE = "RegistryUnreachable"
+    REGISTRY_REFUSED = "RegistryRefused"
     NO_QUOTA = "NoQuota"
     WITHIN_QUOTA = "WithinQuota"
     QUOTA_EXCEEDED = "QuotaExceeded"

@@ -115,13 +115,27 @@ class ExternalDatabase(Values):
 
 
 class ExternalRegistry(Values):
-    """An image registry that the chart does not run, and that asks for no credentials."""
+    """An image registry that the chart does not run."""
 
     push_address: Address = Field(
         "",
         description="where builds push, host[:port][/path]; needed when registry.enabled is false",
     )
     pull_address: Address = Field("", description="where nodes pull; empty: as pushAddress")
+    push_secret: Name = Field(
+        "",
+        description=(
+            "name of a Secret (kubernetes.io/dockerconfigjson) with the account that may push to"
+            " pushAddress, read and delete there; empty: none is needed"
+        ),
+    )
+    pull_secret: Name = Field(
+        "",
+        description=(
+            "name of a Secret (kubernetes.io/dockerconfigjson) with the account that nodes pull the"
+            " pods of spaces with; it should not be able to push; empty: none is needed"
+        ),
+    )
     insecure: bool = Field(default=False, description="whether it is asked without TLS")
 
 
@@ -153,8 +167,8 @@ class Builds(Values):
     ] = Field(
         "",
         description=(
-            "certificates (PEM) of all the authorities that builds and git trust,"
-            " in place of the usual ones"
+            "certificates (PEM) of all the authorities that builds, git and the operator's requests"
+            " to registries trust, in place of the usual ones"
         ),
     )
     ca_bundle_config_map_ref: ConfigMapKeyReference = Field(
@@ -204,7 +218,7 @@ class ChartValues(Values):
     registry: Registry = Field(Registry(), description="the bundled image registry, no accounts")
     external_registry: ExternalRegistry = Field(
         ExternalRegistry(),
-        description="an image registry that the chart does not run, without accounts for pushes",
+        description="an image registry that the chart does not run",
     )
     rbac: Rbac = Field(Rbac(), description="the roles of the parts")
     network_policies: NetworkPolicies = Field(

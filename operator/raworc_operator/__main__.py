@@ -27,7 +27,12 @@ def make_world(settings: Settings, executor: Executor) -> World:
     space_executor = ThreadPoolExecutor(_SPACE_THREADS, thread_name_prefix="space")
     return World(
         cluster=KubernetesCluster(),
-        registry=ImageRegistry(settings.registry_push, insecure=settings.registry_insecure),
+        registry=ImageRegistry(
+            settings.registry_push,
+            insecure=settings.registry_insecure,
+            accounts=settings.registry_push_account,
+            authorities=settings.authorities_file,
+        ),
         git=Git(settings.internal_git_hosts, settings.authorities_file),
         settings=settings,
         session_turns=Turns(executor, _TRANSIENT),

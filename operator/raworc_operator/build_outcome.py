@@ -14,6 +14,12 @@ from raworc_operator.objects import Manifest, condition
 # Of a longer log the kubelet keeps the end, which begins somewhere in a line.
 _MAX_LOG_BYTES = 2048
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+# How Kaniko ends when a registry wants another account: its own word first, then what it asked for.
+_REFUSED = re.compile(
+    r"^error .* (?:GET|HEAD|POST|PUT|PATCH) https?://\S+: "
+    r"(?:UNAUTHORIZED|DENIED|unexpected status code 40[13])",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,9 @@ def _container_failure(ended: Mapping[str, Any]) -> Outcome:
     message = _without_progress(ended.get("message") or "")
     if ended.get("reason") == "OOMKilled":
         message = f"The build used more memory than {BUILD_LIMITS['memory']} and was killed."
+    if _DIGEST.fullmatch(message):
+        # Kaniko writes the digest before it pushes, which leaves no room for its log.
+        message = "The image was built, but not pushed; the log of the build says why."
     reason, words = _word(message)
     words = words or f"The build ended with exit code {ended.get('exitCode')}."
     return Outcome(BuildState.FAILED, None, reason, words)
@@ -82,7 +91,8 @@ def _word(message: str) -> tuple[SpaceReason, str]:
         word = json.loads(message)
         return SpaceReason(word["reason"]), str(word["message"])
     except (ValueError, TypeError, KeyError):
-        return SpaceReason.BUILD_FAILED, message
+        refused = _REFUSED.search(message)
+        return SpaceReason.REGISTRY_REFUSED if refused else SpaceReason.BUILD_FAILED, message
 
 
 def _progress(pods: Sequence[Manifest]) -> Outcome:

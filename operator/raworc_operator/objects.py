@@ -34,6 +34,7 @@ POD = Kind("v1", "Pod", "pods")
 CLAIM = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 SERVICE_ACCOUNT = Kind("v1", "ServiceAccount", "serviceaccounts")
 CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps")
+SECRET = Kind("v1", "Secret", "secrets")
 QUOTA = Kind("v1", "ResourceQuota", "resourcequotas")
 EVENT = Kind("v1", "Event", "events")
 JOB = Kind("batch/v1", "Job", "jobs")
@@ -43,7 +44,7 @@ _KINDS = {
     kind.name: kind
     for kind in (
         *(SPACE, SESSION, NAMESPACE, POD, CLAIM, SERVICE_ACCOUNT),
-        *(CONFIG_MAP, QUOTA, EVENT, JOB, NETWORK_POLICY),
+        *(CONFIG_MAP, SECRET, QUOTA, EVENT, JOB, NETWORK_POLICY),
     )
 }
 

@@ -20,6 +20,10 @@ class Settings:
     base_image: str
     builder_image: str
     kaniko_image: str
+    # Files of accounts as `docker login` writes them, read anew whenever they are used: for builds
+    # that push and the operator that asks, and for nodes that pull.
+    registry_push_account: Path | None = None
+    registry_pull_account: Path | None = None
     # The text of the certificate authorities that builds and `git` trust, if not the usual ones.
     authorities: str | None = None
     authorities_file: Path | None = None
@@ -30,7 +34,7 @@ class Settings:
 def from_environment(environ: Mapping[str, str]) -> Settings:
     """Read the settings, or say which one is wrong."""
     push = _required(environ, "RAWORC_REGISTRY_PUSH")
-    bundle = environ.get("RAWORC_CA_BUNDLE") or None
+    bundle = _file(environ, "RAWORC_CA_BUNDLE")
     return Settings(
         namespace_prefix=environ.get("RAWORC_NAMESPACE_PREFIX") or "raworc-",
         api_url=_required(environ, "RAWORC_API_URL"),
@@ -40,8 +44,10 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         base_image=_required(environ, "RAWORC_BASE_IMAGE"),
         builder_image=_required(environ, "RAWORC_BUILDER_IMAGE"),
         kaniko_image=_required(environ, "RAWORC_KANIKO_IMAGE"),
-        authorities=_text(bundle) if bundle else None,
-        authorities_file=Path(bundle) if bundle else None,
+        registry_push_account=_file(environ, "RAWORC_REGISTRY_PUSH_ACCOUNT"),
+        registry_pull_account=_file(environ, "RAWORC_REGISTRY_PULL_ACCOUNT"),
+        authorities=bundle.read_text(encoding="utf-8") if bundle else None,
+        authorities_file=bundle,
         internal_git_hosts=_hosts(environ.get("RAWORC_INTERNAL_GIT_HOSTS", "")),
     )
 
@@ -60,11 +66,15 @@ def _boolean(environ: Mapping[str, str], name: str) -> bool:
     return value == "true"
 
 
-def _text(bundle: str) -> str:
+def _file(environ: Mapping[str, str], name: str) -> Path | None:
+    if not environ.get(name):
+        return None
+    path = Path(environ[name])
     try:
-        return Path(bundle).read_text(encoding="utf-8")
+        path.read_bytes()
     except OSError as error:
-        raise SystemExit(f"RAWORC_CA_BUNDLE cannot be read: {error}.") from None
+        raise SystemExit(f"{name} cannot be read: {error}.") from None
+    return path
 
 
 def _hosts(text: str) -> frozenset[str]:

@@ -57,7 +57,10 @@ def render(template: Helm) -> Render:
     return objects
 
 
-@pytest.fixture(params=["", "bundled", "external"], ids=["default", "bundled", "external"])
+@pytest.fixture(
+    params=["", "bundled", "external", "accounts"],
+    ids=["default", "bundled", "external", "accounts"],
+)
 def manifests(request: pytest.FixtureRequest, render: Render) -> list[Manifest]:
     """Every object of the chart, for each set of values."""
     return render(values=request.param)

@@ -67,6 +67,20 @@ def test_the_operator_is_told_of_an_external_registry(find: Find, tmp_path: Path
     assert settings.registry_insecure
 
 
+def test_the_operator_reads_the_accounts_of_a_registry_from_their_secrets(find: Find) -> None:
+    operator = find("Deployment", "raworc-operator", values="accounts")
+    pod = operator["spec"]["template"]["spec"]
+    told = _environment(operator)
+    mounts = {mount["mountPath"]: mount for mount in pod["containers"][0]["volumeMounts"]}
+    for use in ("push", "pull"):
+        folder, _, file = told[f"RAWORC_REGISTRY_{use.upper()}_ACCOUNT"].rpartition("/")
+        (volume,) = (one for one in pod["volumes"] if one["name"] == mounts[folder]["name"])
+        # A file that is mounted by itself would not change with its Secret.
+        assert "subPath" not in mounts[folder]
+        items = [{"key": ".dockerconfigjson", "path": file}]
+        assert volume["secret"] == {"secretName": f"{use}-account", "items": items}
+
+
 def test_every_value_of_builds_reaches_the_operator(find: Find) -> None:
     told = _environment(find("Deployment", "team-operator", values="bundled"))
     assert told["RAWORC_API_URL"] == "http://team-api.raworc-system.svc:8000"

@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from raworc_operator.builders.registry_secret import PULL_SECRET, PUSH_SECRET
+
 Manifest = dict[str, Any]
 Render = Callable[..., list[Manifest]]
 Find = Callable[..., Manifest]
@@ -21,6 +23,7 @@ OPERATOR = {
     ("", "resourcequotas"): [*READ, "create", "patch", "delete"],
     ("", "serviceaccounts"): ["get", "create", "patch"],
     ("", "configmaps"): ["get", "create", "patch"],
+    ("", "secrets"): ["get", "create", "patch", "delete"],
     ("networking.k8s.io", "networkpolicies"): ["get", "create", "patch"],
     ("batch", "jobs"): [*READ, "create", "patch", "delete"],
     ("", "pods"): [*READ, "create", "patch", "delete"],
@@ -68,10 +71,21 @@ def test_nothing_is_granted_by_wildcard(render: Render) -> None:
     assert "*" not in json.dumps([role["rules"] for role in roles])
 
 
-def test_nobody_reads_secrets_or_runs_commands_in_pods(render: Render) -> None:
+def test_nobody_runs_commands_in_pods(render: Render) -> None:
     roles = [found for found in render() if found["kind"] in {"Role", "ClusterRole"}]
     resources = {resource for role in roles for _, resource in _granted(role)}
-    assert not resources & {"secrets", "pods/exec", "pods/attach", "nodes", "roles"}
+    assert not resources & {"pods/exec", "pods/attach", "nodes", "roles"}
+
+
+def test_only_the_operator_has_secrets_and_only_two_by_their_names(render: Render) -> None:
+    roles = [found for found in render() if found["kind"] in {"Role", "ClusterRole"}]
+    granting = [
+        (role["metadata"]["name"], rule.get("resourceNames"))
+        for role in roles
+        for rule in role["rules"]
+        if "secrets" in rule["resources"]
+    ]
+    assert granting == [("raworc-operator", [PUSH_SECRET, PULL_SECRET])]
 
 
 def test_every_role_is_bound_to_the_account_of_its_part(find: Find, render: Render) -> None:

@@ -75,7 +75,7 @@ def test_the_sets_of_values_change_every_default_there_is() -> None:
     defaults = dict(_leaves(_read(CHARTS / "raworc" / "values.yaml")))
     changed = {
         path
-        for name in ("bundled", "external")
+        for name in ("bundled", "external", "accounts")
         for path, value in _leaves(_read(SETS / f"{name}.yaml"))
         if value != defaults.get(path)
     }
@@ -101,6 +101,7 @@ def test_the_sets_of_values_change_every_default_there_is() -> None:
         "mysql.storage.sizes",
         "externalDatabase.password",
         "builds.kanikoImage.digest",
+        "externalRegistry.password",
         "ingress.hosts",
     ],
 )
@@ -126,6 +127,8 @@ def test_a_key_that_nobody_knows_is_refused(template: Run, key: str) -> None:
         ("externalDatabase.host=x", "must be empty when mysql.enabled is true"),
         ("registry.enabled=false", "externalRegistry.pushAddress must be set"),
         ("externalRegistry.pushAddress=x", "must be empty when registry.enabled is true"),
+        ("externalRegistry.pushSecret=x", "pushSecret must be empty when registry.enabled is true"),
+        ("externalRegistry.pullSecret=x", "pullSecret must be empty when registry.enabled is true"),
         ("ingress.enabled=true", "ingress.host must be set"),
     ],
 )
@@ -139,6 +142,12 @@ def test_two_certificate_bundles_are_refused(template: Run) -> None:
     bundled, external = SETS / "bundled.yaml", "builds.caBundleConfigMapRef.name=ca"
     done = template("--values", str(bundled), "--set", external)
     assert "builds.caBundle must be empty" in done.stderr
+
+
+def test_an_account_is_not_shown_without_tls(template: Run) -> None:
+    accounts, insecure = SETS / "accounts.yaml", "externalRegistry.insecure=true"
+    done = template("--values", str(accounts), "--set", insecure)
+    assert "externalRegistry.insecure must be false" in done.stderr
 
 
 def test_an_external_database_needs_the_secret_with_its_password(template: Run) -> None:

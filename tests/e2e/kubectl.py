@@ -103,9 +103,9 @@ class Kubectl:
         self("rollout", "status", f"deployment/{deployment}", "-n", SYSTEM, f"--timeout={STARTED}s")
 
     @contextmanager
-    def forwarded(self, pod: str, port: int) -> Iterator[str]:
-        """Reach one pod of Raworc alone, at the address that is yielded."""
-        command = self._command("port-forward", "-n", SYSTEM, f"pod/{pod}", f":{port}")
+    def forwarded(self, pod: str, port: int, namespace: str = SYSTEM) -> Iterator[str]:
+        """Reach one pod alone, at the address that is yielded."""
+        command = self._command("port-forward", "-n", namespace, f"pod/{pod}", f":{port}")
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as forwarding:  # noqa: S603 - as above
             try:
                 said = forwarding.stdout.readline() if forwarding.stdout else ""

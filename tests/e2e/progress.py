@@ -1,12 +1,23 @@
 """How far a Space, a session or a message got, asked of the API until it is far enough."""
 
+from contextlib import suppress
+
+from tests.e2e.kubectl import Kubectl, Manifest
 from tests.e2e.waiting import BUILT, STARTED, eventually
 
 from raworc.client import Client
+from raworc.errors import RaworcError
 from raworc.records import Message, Session
 
 # Reasons of `Built` that pass without a person's help.
 UNDER_WAY = {"Resolving", "Building", "RepositoryUnreachable", "RegistryUnreachable"}
+
+
+def answers(url: str) -> bool:
+    """Tell whether the API answers at an address."""
+    with Client(url) as client, suppress(RaworcError):
+        return bool(client.version())
+    return False
 
 
 def await_built(client: Client, space: str) -> None:
@@ -21,6 +32,15 @@ def await_built(client: Client, space: str) -> None:
         return conditions["Ready"].status == "True"
 
     eventually(settled, f"Space {space} ready", BUILT)
+
+
+def await_unbuilt(kubectl: Kubectl, space: str, reason: str) -> Manifest:
+    """Wait until a space says that it is not built, and why."""
+    path = "jsonpath={.status.conditions[?(@.type=='Built')].reason}"
+    kubectl.wait(("space", space), f"{path}={reason}", BUILT)
+    built = kubectl.condition(("space", space), "Built")
+    assert built["status"] == "False"
+    return built
 
 
 def await_state(client: Client, session_id: str, *states: str) -> Session:

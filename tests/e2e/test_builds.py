@@ -8,7 +8,7 @@ from tests.e2e.agents import GREETER
 from tests.e2e.conftest import Connect, FreshName, NewRepository
 from tests.e2e.kubectl import SYSTEM, Kubectl, Manifest
 from tests.e2e.manifests import source, space_manifest
-from tests.e2e.progress import answer, await_built
+from tests.e2e.progress import answer, await_built, await_unbuilt
 from tests.e2e.repositories import IN_CLUSTER, Repository
 from tests.e2e.waiting import BUILT, eventually
 
@@ -108,15 +108,6 @@ def image(kubectl: Kubectl, space: str) -> str:
     return str(found["status"]["image"])
 
 
-def await_reason(kubectl: Kubectl, space: str, reason: str) -> Manifest:
-    """Wait until a space says that it is not built, and why."""
-    path = "jsonpath={.status.conditions[?(@.type=='Built')].reason}"
-    kubectl.wait(("space", space), f"{path}={reason}", BUILT)
-    built = kubectl.condition(("space", space), "Built")
-    assert built["status"] == "False"
-    return built
-
-
 @pytest.mark.parametrize("door", ["kubectl", "rest"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_named_the_last_image_stays_and_good_input_works_without_a_job(
@@ -126,7 +117,7 @@ def test_a_fault_is_named_the_last_image_stays_and_good_input_works_without_a_jo
     space = workshop.spaces[door]
     good_image = image(kubectl, space)
     change(kubectl, api, space, make_agent(workshop))
-    built = await_reason(kubectl, space, reason)
+    built = await_unbuilt(kubectl, space, reason)
     assert word in built["message"]
     assert image(kubectl, space) == good_image
     assert _shown_by_the_api(api, space) == reason
@@ -153,7 +144,7 @@ def test_while_a_build_fails_sessions_go_on_with_the_last_image(
 ) -> None:
     space = workshop.spaces["rest"]
     change(kubectl, api, space, source("greeter", workshop.broken, "not-json"))
-    await_reason(kubectl, space, "InvalidManifest")
+    await_unbuilt(kubectl, space, "InvalidManifest")
     session = api.create_session(space)
     try:
         assert answer(api, api.post_message(session.id, "Ada")) == "hello Ada"

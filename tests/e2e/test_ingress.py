@@ -2,7 +2,6 @@
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +14,13 @@ from tests.e2e.gates import open_gate
 from tests.e2e.helm import Helm
 from tests.e2e.kubectl import SYSTEM, Kubectl, Manifest
 from tests.e2e.listening import Listener, is_answer_to, is_piece_of
-from tests.e2e.progress import answer
+from tests.e2e.progress import answer, answers
 from tests.e2e.relay import relayed
 from tests.e2e.skipper import NAME, installed
 from tests.e2e.waiting import eventually
 
 from raworc.client import Client
-from raworc.errors import RaworcError, RefusedError
+from raworc.errors import RefusedError
 
 CONTROLLER = Path(__file__).parents[2] / "hack" / "ingress-controller"
 # A name that leads to this machine on every machine.
@@ -58,6 +57,7 @@ def door(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     ):
         environment.setenv("SSL_CERT_FILE", str(trusted))
         url = f"https://{HOST}:{port}"
+        # Before its Ingress is read, the controller refuses.
         eventually(lambda: answers(url), "the API through the Ingress")
         yield Door(url, trusted)
 
@@ -76,13 +76,6 @@ def tls_secret(certificate: Certificate) -> Manifest:
         "metadata": {"name": NAME, "namespace": SYSTEM},
         "stringData": {"tls.crt": certificate.chain, "tls.key": certificate.key},
     }
-
-
-def answers(url: str) -> bool:
-    """Tell whether the API answers; before its Ingress is read, the controller refuses."""
-    with Client(url) as client, suppress(RaworcError):
-        return bool(client.version())
-    return False
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tests.e2e.command_line import CommandLine
 from tests.e2e.conftest import API, EXAMPLES, Connect, FreshName, NewRepository, NewSession
 from tests.e2e.kubectl import SYSTEM, Kubectl, RefusedByClusterError
 from tests.e2e.manifests import session_manifest, source, space_manifest
-from tests.e2e.progress import answer, await_built, await_state
+from tests.e2e.progress import answer, answers, await_built, await_state
 from tests.e2e.waiting import BUILT, STARTED, eventually
 
 from raworc.client import Client
@@ -97,6 +97,8 @@ def without_api(kubectl: Kubectl) -> Iterator[None]:
     finally:
         kubectl(*scale, "--replicas=2")
         kubectl.rolled_out("raworc-api")
+        # The node sends connections to new pods a moment after they are ready.
+        eventually(lambda: answers(API), "the API on the port of the node")
 
 
 def test_the_path_by_kubectl_alone_needs_no_api_server(

@@ -65,6 +65,22 @@ http://{{ include "raworc.fullname" . }}-api.{{ .Release.Namespace }}.svc{{ if n
 - name: RAWORC_REGISTRY_INSECURE
   value: {{ $external.insecure | quote }}
 {{- end -}}
+{{- range $use, $_ := include "raworc.registryAccounts" . | fromYaml }}
+- name: RAWORC_REGISTRY_{{ upper $use }}_ACCOUNT
+  value: /etc/raworc/registry/{{ $use }}/config.json
+{{- end -}}
+{{- end -}}
+
+{{/* The Secrets with accounts of the registry, by their use: push, pull. */}}
+{{- define "raworc.registryAccounts" -}}
+{{- $external := .Values.externalRegistry -}}
+{{- if and $external.pushSecret $external.insecure }}{{ fail "externalRegistry.insecure must be false when externalRegistry.pushSecret is set" }}{{ end -}}
+{{- range $use, $secret := dict "push" $external.pushSecret "pull" $external.pullSecret }}
+{{- if $secret }}
+{{- if $.Values.registry.enabled }}{{ fail (printf "externalRegistry.%sSecret must be empty when registry.enabled is true" $use) }}{{ end }}
+{{ $use }}: {{ $secret }}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* Name of the ConfigMap with the certificates that builds trust; empty when there is none. */}}

@@ -7,6 +7,11 @@ from raworc_crds.names import build_job_name, image_repository, space_namespace
 from raworc_operator.build_key import PinnedAgent
 from raworc_operator.builders.authorities import AUTHORITIES_KEY, AUTHORITIES_NAME
 from raworc_operator.builders.labels import BUILD_COMPONENT, labels
+from raworc_operator.builders.registry_secret import (
+    ACCOUNTS_KEY,
+    PUSH_SECRET,
+    image_pull_secrets,
+)
 from raworc_operator.checkout.layout import (
     CONTEXT,
     DOCKERFILE,
@@ -15,6 +20,7 @@ from raworc_operator.checkout.layout import (
     USER_ERROR_EXIT,
     WORKSPACE,
 )
+from raworc_operator.image_reference import split_address
 from raworc_operator.objects import Manifest, owner_reference
 from raworc_operator.settings import Settings
 
@@ -31,6 +37,8 @@ _KEPT_SECONDS = 3600
 _BUILDER_USER = 10001
 # Below /kaniko, which Kaniko keeps out of the image.
 _KANIKO_AUTHORITIES = "/kaniko/raworc-ca"
+# Where its images look for accounts.
+_KANIKO_ACCOUNTS = "/kaniko/.docker"
 _CHECKOUT_AUTHORITIES = "/etc/raworc-ca"
 
 
@@ -93,6 +101,7 @@ def _pod_spec(image: str, settings: Settings) -> Manifest:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+        "imagePullSecrets": image_pull_secrets(settings),
         "initContainers": [_checkout_container(settings)],
         "containers": [_kaniko_container(image, settings)],
         "volumes": _volumes(settings),
@@ -142,6 +151,7 @@ def _kaniko_container(image: str, settings: Settings) -> Manifest:
         "volumeMounts": [
             {"name": "workspace", "mountPath": WORKSPACE},
             *_authorities_mount(settings, _KANIKO_AUTHORITIES),
+            *_accounts_mount(settings),
         ],
     }
 
@@ -160,7 +170,8 @@ def _kaniko_arguments(image: str, settings: Settings, trusted: str) -> list[str]
         "--force",
     ]
     if settings.registry_insecure:
-        arguments.append(f"--insecure-registry={settings.registry_push}")
+        host, _ = split_address(settings.registry_push)
+        arguments.append(f"--insecure-registry={host}")
     if settings.authorities:
         arguments += [f"--build-arg={name}={trusted}" for name in TRUST_VARIABLES]
     return arguments
@@ -175,15 +186,27 @@ def _authorities_mount(settings: Settings, path: str) -> list[Manifest]:
     return [mount] if settings.authorities else []
 
 
+def _accounts_mount(settings: Settings) -> list[Manifest]:
+    mount = {"name": "accounts", "mountPath": _KANIKO_ACCOUNTS, "readOnly": True}
+    return [mount] if settings.registry_push_account else []
+
+
 def _volumes(settings: Settings) -> list[Manifest]:
     item = {
         "path": REQUEST_FILE.name,
         "fieldRef": {"fieldPath": f"metadata.annotations['{REQUEST_ANNOTATION}']"},
     }
     trusted = {"name": "authorities", "configMap": {"name": AUTHORITIES_NAME}}
+    accounts = {
+        "secretName": PUSH_SECRET,
+        "items": [{"key": ACCOUNTS_KEY, "path": "config.json"}],
+        # What agents run while they are built runs beside Kaniko, but not as root.
+        "defaultMode": 0o400,
+    }
     return [
         {"name": "workspace", "emptyDir": {}},
         {"name": "tmp", "emptyDir": {}},
         {"name": "request", "downwardAPI": {"items": [item]}},
         *([trusted] if settings.authorities else []),
+        *([{"name": "accounts", "secret": accounts}] if settings.registry_push_account else []),
     ]

@@ -1,5 +1,7 @@
 """The pod of a session."""
 
+from collections.abc import Sequence
+
 from raworc_crds.group import SESSION_ID_LABEL, TOKEN_AUDIENCE
 from raworc_crds.names import SESSION_ACCOUNT, session_claim_name, session_id, session_pod_name
 from raworc_crds.wire import dump
@@ -22,7 +24,9 @@ _TOKEN_SECONDS = 3600
 _GRACE_SECONDS = 30
 
 
-def session_pod(view: SessionView, api_url: str) -> Manifest:
+def session_pod(
+    view: SessionView, api_url: str, image_pull_secrets: Sequence[Manifest] = ()
+) -> Manifest:
     """Build the pod that runs the host of a session from the image of its space."""
     return {
         "apiVersion": "v1",
@@ -44,6 +48,7 @@ def session_pod(view: SessionView, api_url: str) -> Manifest:
                 "fsGroupChangePolicy": "OnRootMismatch",
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
+            "imagePullSecrets": list(image_pull_secrets),
             "containers": [_host_container(view, api_url)],
             "volumes": _volumes(view),
         },

@@ -26,7 +26,7 @@ from raworc_operator.builders.labels import BUILD_COMPONENT, selector
 from raworc_operator.cluster import RefusedError
 from raworc_operator.objects import JOB, POD, Key, Manifest, condition, is_going, time_text
 from raworc_operator.reconcile.world import World
-from raworc_operator.registry import RegistryError
+from raworc_operator.registry import AccountRefusedError, RegistryError
 from raworc_operator.sources.problems import SourceError
 from raworc_operator.space_status import quota_hindrance
 from raworc_operator.status import cut
@@ -98,6 +98,8 @@ def _resolve(work: Pass, former: Build | None) -> Progress:
         return _begin(work, new_build(agents, key, work.spec.rebuild, former, began), agents, base)
     except SourceError as error:
         return _unresolved(work, former, error.reason, str(error))
+    except AccountRefusedError as error:
+        return _unresolved(work, former, SpaceReason.REGISTRY_REFUSED, str(error))
     except RegistryError as error:
         return _unresolved(work, former, SpaceReason.REGISTRY_UNREACHABLE, str(error))
 

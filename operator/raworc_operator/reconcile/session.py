@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from raworc_crds.agent_session import SessionReason, SessionSpec, SessionStatus
 from raworc_crds.names import session_claim_name, session_pod_name
 from raworc_operator.builders.pod import session_pod
+from raworc_operator.builders.registry_secret import image_pull_secrets
 from raworc_operator.builders.volume import session_claim
 from raworc_operator.cluster import ExistsError, RefusedError
 from raworc_operator.lifecycle import Presence, SessionView
@@ -50,7 +51,11 @@ def builders(world: World) -> Builders:
     """Return what makes the children of sessions."""
     settings = world.settings
     return Builders(
-        pod=partial(session_pod, api_url=settings.api_url),
+        pod=partial(
+            session_pod,
+            api_url=settings.api_url,
+            image_pull_secrets=image_pull_secrets(settings),
+        ),
         claim=session_claim,
         namespace_prefix=settings.namespace_prefix,
     )

@@ -17,11 +17,13 @@ from raworc_operator.builders.namespace import (
     session_network_policy,
 )
 from raworc_operator.builders.quota import QUOTA_NAME, space_quota
+from raworc_operator.builders.registry_secret import PULL_SECRET, PUSH_SECRET, registry_secret
 from raworc_operator.cluster import RefusedError
 from raworc_operator.objects import (
     NAMESPACE,
     POD,
     QUOTA,
+    SECRET,
     SESSION,
     SPACE,
     Key,
@@ -76,6 +78,7 @@ def _reconcile_inside(
     inside = space_namespace(name, world.settings.namespace_prefix)
     world.cluster.apply(session_account(name, inside))
     world.cluster.apply(session_network_policy(name, inside))
+    _apply_accounts(world, name, inside)
     quota = _apply_quota(world, name, inside, spec)
     progress = reconcile_build(Pass(world, space, spec, quota))
     view = SpaceView(
@@ -166,12 +169,28 @@ def _report_without_namespace(world: World, space: Manifest, ready: Condition) -
 
 
 def _apply_quota(world: World, name: str, inside: str, spec: SpaceSpec) -> Manifest | None:
-    wanted = space_quota(name, inside, spec.quota) if spec.quota else None
-    if wanted and wanted["spec"]["hard"]:
+    quota = space_quota(name, inside, spec.quota) if spec.quota else None
+    wanted = quota if quota and quota["spec"]["hard"] else None
+    return _apply_or_delete(world, Key(QUOTA, QUOTA_NAME, inside), wanted)
+
+
+def _apply_accounts(world: World, name: str, inside: str) -> None:
+    # The files are those of Secrets that may change at any time: each pass hands on what they say.
+    settings = world.settings
+    for secret, file in (
+        (PUSH_SECRET, settings.registry_push_account),
+        (PULL_SECRET, settings.registry_pull_account),
+    ):
+        wanted = registry_secret(name, inside, secret, file.read_bytes()) if file else None
+        _apply_or_delete(world, Key(SECRET, secret, inside), wanted)
+
+
+def _apply_or_delete(world: World, key: Key, wanted: Manifest | None) -> Manifest | None:
+    if wanted is not None:
         return world.cluster.apply(wanted)
-    found = world.cluster.read(Key(QUOTA, QUOTA_NAME, inside))
+    found = world.cluster.read(key)
     if found is not None:
-        world.cluster.delete(Key(QUOTA, QUOTA_NAME, inside), found["metadata"]["uid"])
+        world.cluster.delete(key, found["metadata"]["uid"])
     return None
 
 

@@ -38,6 +38,7 @@ _KINDS = {
     "v1/serviceaccounts": ("ServiceAccount", True),
     "v1/resourcequotas": ("ResourceQuota", True),
     "v1/configmaps": ("ConfigMap", True),
+    "v1/secrets": ("Secret", True),
     "v1/events": ("Event", True),
     "batch/v1/jobs": ("Job", True),
     "networking.k8s.io/v1/networkpolicies": ("NetworkPolicy", True),

@@ -92,6 +92,7 @@ class FakeRegistry:
     images: dict[tuple[str, str], str] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
     base: str | None = "sha256:base"
+    problem: Exception | None = None
 
     def digest(self, repository: str, tag: str) -> str | None:
         return self.images.get((repository, tag))
@@ -100,6 +101,8 @@ class FakeRegistry:
         self.deleted.append(repository)
 
     def base_digest(self, reference: str) -> tuple[str, str | None]:
+        if self.problem:
+            raise self.problem
         return f"push.test/{reference.partition(':')[0]}", self.base
 
 

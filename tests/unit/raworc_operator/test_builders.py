@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from kubernetes.client import (
     V1PersistentVolumeClaim,
     V1Pod,
     V1ResourceQuota,
+    V1Secret,
     V1ServiceAccount,
 )
 from tests.unit.raworc_operator.samples import (
@@ -38,12 +40,19 @@ from raworc_operator.builders.namespace import (
 )
 from raworc_operator.builders.pod import session_pod
 from raworc_operator.builders.quota import space_quota
+from raworc_operator.builders.registry_secret import image_pull_secrets, registry_secret
 from raworc_operator.builders.resources import amount, session_resources
 from raworc_operator.builders.volume import session_claim
 from raworc_operator.objects import Manifest
 
 AGENTS = [PinnedAgent(source(), COMMIT)]
 TRUSTING = replace(SETTINGS, authorities="PEM")
+KNOWN = replace(
+    SETTINGS,
+    registry_insecure=False,
+    registry_push_account=Path("push.json"),
+    registry_pull_account=Path("pull.json"),
+)
 
 
 def job(settings: Any = SETTINGS) -> Manifest:  # noqa: ANN401
@@ -65,6 +74,9 @@ def environment(**spec: Any) -> dict[str, str]:  # noqa: ANN401
         (V1PersistentVolumeClaim, session_claim(view())),
         (V1Job, job()),
         (V1Job, job(TRUSTING)),
+        (V1Job, job(KNOWN)),
+        (V1Pod, session_pod(view(), "http://api.test", image_pull_secrets(KNOWN))),
+        (V1Secret, registry_secret("team", "raworc-team", "raworc-push", b"{}")),
         (V1Namespace, namespace(space(), "raworc-")),
         (V1ServiceAccount, session_account("team", "raworc-team")),
         (V1NetworkPolicy, session_network_policy("team", "raworc-team")),
@@ -205,3 +217,35 @@ def test_authorities_are_mounted_where_kaniko_keeps_them_out_of_the_image() -> N
     kaniko = job(TRUSTING)["spec"]["template"]["spec"]["containers"][0]
     assert kaniko["volumeMounts"][-1]["mountPath"] == "/kaniko/raworc-ca"
     assert "--build-arg=PIP_CERT=/kaniko/raworc-ca/ca.crt" in kaniko["args"]
+
+
+def test_an_insecure_registry_is_named_without_the_folder_in_it() -> None:
+    settings = replace(SETTINGS, registry_push="push.test:5000/team")
+    arguments = job(settings)["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert "--insecure-registry=push.test:5000" in arguments
+    image = "push.test:5000/team/raworc_space_team:0123456789ab"
+    assert f"--destination={image}" in arguments
+
+
+def test_the_account_that_pushes_is_for_root_in_kaniko_alone() -> None:
+    spec = job(KNOWN)["spec"]["template"]["spec"]
+    (volume,) = [each for each in spec["volumes"] if "secret" in each]
+    assert volume["secret"]["secretName"] == "raworc-push"
+    assert volume["secret"]["defaultMode"] == 0o400
+    (checkout,), (kaniko,) = spec["initContainers"], spec["containers"]
+    assert volume["name"] not in {mount["name"] for mount in checkout["volumeMounts"]}
+    (mount,) = [each for each in kaniko["volumeMounts"] if each["name"] == volume["name"]]
+    assert (mount["mountPath"], mount["readOnly"]) == ("/kaniko/.docker", True)
+    assert "fsGroup" not in spec["securityContext"]
+
+
+def test_the_account_that_pulls_is_the_nodes_and_no_containers() -> None:
+    with_account = session_pod(view(), "http://api.test", image_pull_secrets(KNOWN))["spec"]
+    assert with_account["imagePullSecrets"] == [{"name": "raworc-pull"}]
+    assert "secret" not in json.dumps(with_account["volumes"])
+    assert job(KNOWN)["spec"]["template"]["spec"]["imagePullSecrets"] == [{"name": "raworc-pull"}]
+
+
+def test_without_accounts_there_is_no_trace_of_any() -> None:
+    assert image_pull_secrets(SETTINGS) == []
+    assert "raworc-push" not in json.dumps(job())

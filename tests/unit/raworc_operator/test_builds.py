@@ -148,6 +148,49 @@ def test_a_failed_build_shows_what_failed_and_not_how_far_kaniko_was() -> None:
     assert outcome.message == "ERROR: no such package\nerror building image: exit 1"
 
 
+PUSH = (
+    'checking push permission for "r.test/team/a:1": POST https://r.test/v2/team/a/blobs/uploads/'
+)
+BASE = (
+    "unable to complete operation after 0 attempts, last error: GET https://r.test/v2/b/manifests/1"
+)
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        f"error checking push permissions: {PUSH}: UNAUTHORIZED: authentication required; [map[]]",
+        f"error checking push permissions: {PUSH}: DENIED: requested access is denied",
+        f"error checking push permissions: {PUSH}: unexpected status code 403 Forbidden: no",
+        f"error building image: {BASE}: UNAUTHORIZED: authentication required; [map[Action:pull]]",
+    ],
+)
+def test_a_registry_that_refuses_the_account_is_the_reason(log: str) -> None:
+    ended = {"exitCode": 1, "message": f'time="1" level=info msg="a step"\n{log}'}
+    outcome = build_outcome(job(Failed="backoff"), [pod("1", kaniko=ended)])
+    assert (outcome.reason, outcome.message) == (SpaceReason.REGISTRY_REFUSED, log)
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "ERROR: GET https://index.test/simple: UNAUTHORIZED\nerror building image: exit status 1",
+        f"error checking push permissions: {PUSH}: unexpected status code 503: busy",
+    ],
+)
+def test_nothing_else_is_taken_for_a_refusal(log: str) -> None:
+    ended = {"exitCode": 1, "message": log}
+    outcome = build_outcome(job(Failed="backoff"), [pod("1", kaniko=ended)])
+    assert outcome.reason is SpaceReason.BUILD_FAILED
+
+
+def test_a_push_that_failed_at_its_end_is_not_told_by_the_digest() -> None:
+    ended = {"exitCode": 1, "message": DIGEST}
+    outcome = build_outcome(job(Failed="backoff"), [pod("1", kaniko=ended)])
+    assert (outcome.state, outcome.digest) == (BuildState.FAILED, None)
+    assert "not pushed" in outcome.message
+
+
 def test_a_log_that_was_cut_is_shown_from_its_first_whole_line() -> None:
     ended = {"exitCode": 1, "message": "x" * 2040 + "\nERROR: no such package"}
     outcome = build_outcome(job(Failed="backoff"), [pod("1", kaniko=ended)])

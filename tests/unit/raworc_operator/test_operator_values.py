@@ -8,8 +8,8 @@ from tests.unit.raworc_operator.samples import NOON, space
 from raworc_crds.conditions import Status
 from raworc_crds.space import Build, BuildState, SpaceReason
 from raworc_operator.builders.quota import space_quota
+from raworc_operator.image_reference import split_address, split_reference
 from raworc_operator.objects import JOB, NAMESPACE, POD, Key, Manifest, key_of
-from raworc_operator.registry import split_reference
 from raworc_operator.settings import from_environment
 from raworc_operator.space_status import (
     SpaceView,
@@ -44,7 +44,13 @@ def test_a_setting_that_is_missing_is_named(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("RAWORC_REGISTRY_INSECURE", "yes"), ("RAWORC_CA_BUNDLE", "/nonexistent")]
+    ("name", "value"),
+    [
+        ("RAWORC_REGISTRY_INSECURE", "yes"),
+        ("RAWORC_CA_BUNDLE", "/nonexistent"),
+        ("RAWORC_REGISTRY_PUSH_ACCOUNT", "/nonexistent"),
+        ("RAWORC_REGISTRY_PULL_ACCOUNT", "/nonexistent"),
+    ],
 )
 def test_a_setting_that_is_wrong_is_named(name: str, value: str) -> None:
     with pytest.raises(SystemExit, match=name):
@@ -88,13 +94,22 @@ def test_a_long_message_keeps_its_end() -> None:
         ("host:80/a/b", ("host:80", "a/b", "latest")),
         ("a/b@sha256:1", ("own:5000", "a/b", "sha256:1")),
         ("a/b:1@sha256:1", ("own:5000", "a/b", "sha256:1")),
-        ("docker.io/a/b:1", ("registry-1.docker.io", "a/b", "1")),
+        ("docker.io/a/b:1", ("docker.io", "a/b", "1")),
     ],
 )
 def test_a_reference_without_a_registry_is_one_of_our_own(
     reference: str, parts: tuple[str, str, str]
 ) -> None:
     assert split_reference(reference, "own:5000") == parts
+
+
+def test_a_registry_may_have_us_in_a_folder() -> None:
+    assert split_address("own:5000/team/agents") == ("own:5000", "team/agents/")
+    assert split_address("own:5000") == ("own:5000", "")
+    assert split_reference("raworc/agent:1", "own:5000/team") == (
+        *("own:5000", "team/raworc/agent", "1"),
+    )
+    assert split_reference("other.test/agent:1", "own/team") == ("other.test", "agent", "1")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,12 +12,13 @@ from tests.unit.raworc_operator.samples import NOON, READY, SETTINGS, claim, pod
 
 from raworc_crds.space import SpaceReason
 from raworc_operator.cluster import ExistsError, RefusedError
-from raworc_operator.objects import JOB, POD, SESSION, SPACE, Key, Manifest
+from raworc_operator.objects import JOB, POD, SECRET, SESSION, SPACE, Key, Manifest
 from raworc_operator.reconcile.resync import look_at_everything
 from raworc_operator.reconcile.session import reconcile_session
 from raworc_operator.reconcile.space import reconcile_space
 from raworc_operator.reconcile.space_removal import NotYetError, remove_images
 from raworc_operator.reconcile.world import World
+from raworc_operator.registry import AccountRefusedError, RegistryError
 from raworc_operator.sources.problems import SourceError, UnreachableError
 from raworc_operator.turns import Turns
 
@@ -240,6 +242,23 @@ def test_a_base_image_that_is_not_there_is_said(bed: Bed) -> None:
     assert reasons(bed.space())["Built"] == "BaseImageNotFound"
 
 
+@pytest.mark.parametrize(
+    ("problem", "reason", "seconds"),
+    [
+        (AccountRefusedError("It refuses."), "RegistryRefused", 60),
+        (RegistryError("It is away."), "RegistryUnreachable", 10),
+    ],
+)
+def test_a_registry_that_does_not_help_is_said(
+    bed: Bed, problem: Exception, reason: str, seconds: int
+) -> None:
+    bed.cluster.have(space({}))
+    bed.registry.problem = problem
+    assert reconcile_space(bed.world, "team") == seconds
+    status = bed.space()
+    assert (reasons(status)["Built"], status["build"]["message"]) == (reason, str(problem))
+
+
 def test_a_job_that_vanished_is_made_again_for_the_same_commits(bed: Bed) -> None:
     bed.cluster.have(space({}))
     build = bed.space()["build"]["id"]
@@ -263,6 +282,39 @@ def test_authorities_are_copied_before_a_build(bed: Bed) -> None:
     reconcile_space(trusting, "team")
     (copied,) = [item for key, item in bed.cluster.objects.items() if key.kind.name == "ConfigMap"]
     assert copied["data"] == {"ca.crt": "PEM"}
+
+
+def secrets(bed: Bed) -> dict[str, Any]:
+    return {key.name: one["data"] for key, one in bed.cluster.objects.items() if key.kind is SECRET}
+
+
+def test_accounts_are_copied_anew_at_each_pass_and_taken_away_with_the_setting(
+    bed: Bed, tmp_path: Path
+) -> None:
+    push, pull = tmp_path / "push", tmp_path / "pull"
+    push.write_text("old")
+    pull.write_text("{}")
+    told = replace(SETTINGS, registry_push_account=push, registry_pull_account=pull)
+    knowing = replace(bed.world, settings=told)
+    bed.cluster.have(space())
+    reconcile_space(knowing, "team")
+    assert secrets(bed) == {
+        "raworc-push": {".dockerconfigjson": "b2xk"},
+        "raworc-pull": {".dockerconfigjson": "e30="},
+    }
+    push.write_text("new")
+    reconcile_space(knowing, "team")
+    assert secrets(bed)["raworc-push"] == {".dockerconfigjson": "bmV3"}
+    reconcile_space(bed.world, "team")
+    assert secrets(bed) == {}
+
+
+def test_a_session_is_pulled_with_the_account_of_the_nodes(bed: Bed, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, registry_pull_account=tmp_path / "pull")
+    bed.cluster.have(space(), session())
+    reconcile_session(replace(bed.world, settings=settings), INSIDE, "talk")
+    made = bed.cluster.objects[Key(POD, "talk", INSIDE)]
+    assert made["spec"]["imagePullSecrets"] == [{"name": "raworc-pull"}]
 
 
 def test_a_build_is_stopped_before_the_images_of_its_space_are_deleted(bed: Bed) -> None:

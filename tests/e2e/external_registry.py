@@ -1,0 +1,134 @@
+"""A registry with accounts and a private authority, as a company has one outside of Raworc."""
+
+import json
+import ssl
+import subprocess
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import httpx2
+import requests
+from dxf import DXF, DXFBase
+from tests.authority import Authority
+from tests.e2e.external_services import NAMESPACE, PORTS, REGISTRY_OF_NODES
+from tests.e2e.kubectl import SYSTEM, Kubectl, Manifest
+
+BUNDLED_REGISTRY = "localhost:30500"
+# A registry of many has a folder for us.
+FOLDER = "team"
+
+
+class Account(NamedTuple):
+    """Someone whom the registry lets in, or not."""
+
+    user: str
+    password: str
+    # The password as `htpasswd -B` writes it.
+    hashed: str
+
+    def shown_to(self, registry: str) -> str:
+        """Write the account down as `docker login` does."""
+        auth = b64encode(f"{self.user}:{self.password}".encode()).decode()
+        return json.dumps({"auths": {registry: {"auth": auth}}})
+
+
+PUSHER = Account(
+    user="pusher",
+    password="push-f3b1c9d27a",
+    hashed="$2b$04$LXlPymFWN0nVfpse6ziWDuz07n6wrj91APmFw5IhWdx/2eV8O7V0m",
+)
+PULLER = Account(
+    user="puller",
+    password="pull-84e0d51c6b",
+    hashed="$2b$04$rQat66L58zsgYmuZ/yfqtOzm4bwMDkhKV5Jo5mRBzmuAofAJBbcu.",
+)
+PULLER_ANEW = Account(
+    user="puller",
+    password="pull-anew-2d97a6",
+    hashed="$2b$04$LxSvLuCcPVARTo4uJds7fOSc1x8bja90yaJETvavwVr64eSnsqBBq",
+)
+
+
+@dataclass(frozen=True)
+class ExternalRegistry:
+    """The registry, by the door of who runs it."""
+
+    kubectl: Kubectl
+    # The authority's certificate.
+    trusted: Path
+
+    def let_in(self, *accounts: Account) -> None:
+        """Know these accounts and no others, from now on."""
+        lines = "".join(f"{account.user}:{account.hashed}\n" for account in accounts)
+        write = ("sh", "-c", "cat > /accounts/htpasswd")
+        self.kubectl("exec", "-i", "registry", "-n", NAMESPACE, "--", *write, given=lines)
+
+    def tags(self, repository: str) -> list[str]:
+        """List the images of a repository in our folder."""
+        trusting = ssl.create_default_context(cafile=self.trusted)
+        with self._reached() as host:
+            listed = httpx2.get(
+                f"https://{host}/v2/{FOLDER}/{repository}/tags/list",
+                auth=(PUSHER.user, PUSHER.password),
+                verify=trusting,
+            )
+        assert listed.status_code in {httpx2.codes.OK, httpx2.codes.NOT_FOUND}
+        return list(listed.json().get("tags") or [])
+
+    def take_over(self, repository: str, tag: str) -> None:
+        """Copy an image of the bundled registry into our folder."""
+        bundled = DXF(BUNDLED_REGISTRY, repository, insecure=True)
+        manifest, _ = bundled.get_manifest_and_response(tag)
+        content = json.loads(manifest)
+
+        def log_in(images: DXFBase, response: requests.Response) -> None:
+            images.authenticate(PUSHER.user, PUSHER.password, response=response)
+
+        with self._reached() as host:
+            ours = DXF(host, f"{FOLDER}/{repository}", log_in, tlsverify=str(self.trusted))
+            for blob in (content["config"], *content["layers"]):
+                pieces = cast("Iterable[bytes]", bundled.pull_blob(blob["digest"]))
+                ours.push_blob(data=pieces, digest=blob["digest"])
+            ours.set_manifest(tag, manifest)
+
+    @contextmanager
+    def _reached(self) -> Iterator[str]:
+        with self.kubectl.forwarded("registry", PORTS["registry"], NAMESPACE) as url:
+            yield url.partition("//")[2]
+
+
+@contextmanager
+def trusted_by_nodes(kubectl: Kubectl, authority: Authority) -> Iterator[None]:
+    """Tell containerd whom to trust at the registry, in the way that hack/kind.yaml opens."""
+    folder = f"/etc/containerd/certs.d/{REGISTRY_OF_NODES}"
+    hosts = f'[host."https://{REGISTRY_OF_NODES}"]\n  ca = "{folder}/ca.crt"\n'
+    nodes = [node["metadata"]["name"] for node in kubectl.every("nodes")]
+    for node in nodes:
+        _on_node(node, f"mkdir -p {folder} && cat > {folder}/ca.crt", authority.pem)
+        _on_node(node, f"cat > {folder}/hosts.toml", hosts)
+    try:
+        yield
+    finally:
+        for node in nodes:
+            _on_node(node, f"rm -r {folder}")
+
+
+def account_secret(name: str, account: Account, registry: str) -> Manifest:
+    """Write a Secret of the release's namespace, as `kubectl create secret docker-registry`."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": SYSTEM},
+        "type": "kubernetes.io/dockerconfigjson",
+        "stringData": {".dockerconfigjson": account.shown_to(registry)},
+    }
+
+
+def _on_node(node: str, script: str, given: str = "") -> None:
+    # A node of kind is a container of its name.
+    command = ["docker", "exec", "-i", node, "sh", "-c", script]
+    subprocess.run(command, input=given, text=True, check=True, timeout=30)  # noqa: S603 - ours
