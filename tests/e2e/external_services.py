@@ -9,6 +9,12 @@ from pathlib import Path
 
 from tests.authority import Authority
 from tests.e2e.kubectl import SYSTEM, Kubectl, Manifest
+from tests.e2e.neighbours import (
+    RESTRICTED_CONTAINER,
+    RESTRICTED_POD,
+    restricted_namespace,
+    tls_secret,
+)
 
 NAMESPACE = "e2e-external"
 # Where their pods listen.
@@ -25,14 +31,11 @@ _GIT_SERVER = Path(__file__).parents[1] / "https_git_server.py"
 @contextmanager
 def external_services(kubectl: Kubectl, authority: Authority, repository: str) -> Iterator[None]:
     """Run both servers; that of Git has this repository of the cluster's own Git server."""
-    kubectl.apply(_namespace())
-    try:
+    with kubectl.applied(restricted_namespace(NAMESPACE)):
         kubectl.apply(*_certificates(authority), _program(), *_services())
         kubectl.apply(_registry(_image(kubectl, "registry")), _git(kubectl, repository))
         kubectl.wait(("pod", "registry", "git", "-n", NAMESPACE), "condition=Ready")
         yield
-    finally:
-        kubectl("delete", "namespace", NAMESPACE)
 
 
 def _image(kubectl: Kubectl, part: str) -> str:
@@ -40,27 +43,11 @@ def _image(kubectl: Kubectl, part: str) -> str:
     return kubectl("get", "deployment", f"raworc-{part}", "-n", SYSTEM, "-o", path)
 
 
-def _namespace() -> Manifest:
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    return {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": NAMESPACE, "labels": labels},
-    }
-
-
 def _certificates(authority: Authority) -> Iterator[Manifest]:
     for server in PORTS:
         # From here it is reached through a tunnel.
         names = (f"{server}.{NAMESPACE}.svc", "localhost", "127.0.0.1")
-        certificate = authority.certificate(*names)
-        yield {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": f"{server}-tls", "namespace": NAMESPACE},
-            "type": "kubernetes.io/tls",
-            "stringData": {"tls.crt": certificate.chain, "tls.key": certificate.key},
-        }
+        yield tls_secret(f"{server}-tls", NAMESPACE, authority.certificate(*names))
 
 
 def _program() -> Manifest:
@@ -125,22 +112,13 @@ def _pod(name: str, container: Manifest, empty: dict[str, str]) -> Manifest:
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "terminationGracePeriodSeconds": 1,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": 10001,
-                "fsGroup": 10001,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
+            "securityContext": RESTRICTED_POD | {"fsGroup": 10001},
             "containers": [
                 {
                     "name": name,
                     **container,
                     "readinessProbe": {"tcpSocket": {"port": PORTS[name]}, "periodSeconds": 1},
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "readOnlyRootFilesystem": True,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
+                    "securityContext": RESTRICTED_CONTAINER,
                     "volumeMounts": [*mounts, {"name": "tls", "mountPath": "/tls"}],
                 }
             ],

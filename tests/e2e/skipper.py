@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from tests.e2e.evidence import said
 from tests.e2e.kubectl import SYSTEM, Kubectl, Manifest
+from tests.e2e.neighbours import RESTRICTED_CONTAINER, RESTRICTED_POD, restricted_namespace
 from tests.e2e.relay import Address
 from tests.e2e.waiting import STARTED
 
@@ -62,14 +63,7 @@ def _permissions() -> list[Manifest]:
         for group, resources in readable.items()
     ]
     return [
-        {
-            "apiVersion": "v1",
-            "kind": "Namespace",
-            "metadata": {
-                "name": NAME,
-                "labels": {"pod-security.kubernetes.io/enforce": "restricted"},
-            },
-        },
+        restricted_namespace(NAME),
         _object("v1", "ServiceAccount"),
         _object(f"{_RBAC}/v1", "Role", SYSTEM, rules=rules),
         _object(
@@ -101,22 +95,14 @@ def _pod(image: str) -> Manifest:
     return {
         "serviceAccountName": NAME,
         "terminationGracePeriodSeconds": 1,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 10001,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": RESTRICTED_POD,
         "containers": [
             {
                 "name": "skipper",
                 "image": image,
                 "args": _FLAGS,
                 "readinessProbe": {"tcpSocket": {"port": _PORT}, "periodSeconds": 1},
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "readOnlyRootFilesystem": True,
-                    "capabilities": {"drop": ["ALL"]},
-                },
+                "securityContext": RESTRICTED_CONTAINER,
             }
         ],
     }

@@ -3,7 +3,6 @@
 import json
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -67,7 +66,11 @@ def company(
     ):
         registry.let_in(PUSHER, PULLER)
         registry.take_over(*former["builds"]["baseImage"].split(":"))
-        with _accounts(kubectl), helm.told(_values(former, authority)):
+        accounts = (
+            account_secret(PUSH_SECRET, PUSHER, REGISTRY),
+            account_secret(PULL_SECRET, PULLER, REGISTRY_OF_NODES),
+        )
+        with kubectl.applied(*accounts), helm.told(_values(former, authority)):
             yield Company(registry, _by_https(curious))
             eventually(lambda: not _spaces_that_go(kubectl), "no Space being deleted", STARTED)
         # With the accounts go their copies, in the namespaces of all spaces.
@@ -95,18 +98,6 @@ def _values(former: Values, authority: Authority) -> Values:
 
 def _by_https(repository: Repository) -> Manifest:
     return {**source("curious", repository), "repo": f"https://{GIT}/{repository.name}.git"}
-
-
-@contextmanager
-def _accounts(kubectl: Kubectl) -> Iterator[None]:
-    kubectl.apply(
-        account_secret(PUSH_SECRET, PUSHER, REGISTRY),
-        account_secret(PULL_SECRET, PULLER, REGISTRY_OF_NODES),
-    )
-    try:
-        yield
-    finally:
-        kubectl("delete", "secret", PUSH_SECRET, PULL_SECRET, "-n", SYSTEM)
 
 
 def _spaces_that_go(kubectl: Kubectl) -> list[Manifest]:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from tests.authority import Authority, Certificate
+from tests.authority import Authority
 from tests.e2e.command_line import CommandLine
 from tests.e2e.conftest import API, Connect, NewSession
 from tests.e2e.gates import open_gate
 from tests.e2e.helm import Helm
-from tests.e2e.kubectl import SYSTEM, Kubectl, Manifest
+from tests.e2e.kubectl import SYSTEM, Kubectl
 from tests.e2e.listening import Listener, is_answer_to, is_piece_of
+from tests.e2e.neighbours import tls_secret
 from tests.e2e.progress import answer, answers
 from tests.e2e.relay import relayed
 from tests.e2e.skipper import NAME, installed
@@ -49,7 +50,7 @@ def door(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     trusted = tmp_path_factory.mktemp("tls") / "authority.pem"
     trusted.write_text(authority.pem)
     with (
-        kubectl.applied(tls_secret(authority.certificate(HOST))),
+        kubectl.applied(tls_secret(NAME, SYSTEM, authority.certificate(HOST))),
         installed(kubectl, controller_image()) as address,
         helm.told({**helm.values(), "ingress": INGRESS}),
         relayed(address) as port,
@@ -66,16 +67,6 @@ def controller_image() -> str:
     """Have the image on the node, and name it; the first time on a machine, it is built."""
     done = subprocess.run([CONTROLLER], check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own script
     return done.stdout.strip()
-
-
-def tls_secret(certificate: Certificate) -> Manifest:
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "type": "kubernetes.io/tls",
-        "metadata": {"name": NAME, "namespace": SYSTEM},
-        "stringData": {"tls.crt": certificate.chain, "tls.key": certificate.key},
-    }
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ class Address:
     scheme: str
     host: str
     port: int
-    # None for a host that may have any address: then nothing is pinned.
+    # Empty for a host that may have any address: then nothing is pinned.
     pinned: tuple[str, ...] = ()
 
     @property
