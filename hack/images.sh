@@ -6,8 +6,8 @@ source "$(dirname "$0")/env.sh"
 # inputs IMAGE: the files and folders that an image of the product is made of; its Dockerfile lies in the first
 inputs() {
   case $1 in
-    operator) echo operator crds/raworc_crds pyproject.toml uv.lock LICENSE ;;
-    api) echo apiserver crds/raworc_crds pyproject.toml uv.lock LICENSE ;;
+    operator) echo operator kube sources crds/raworc_crds pyproject.toml uv.lock LICENSE ;;
+    api) echo apiserver kube crds/raworc_crds pyproject.toml uv.lock LICENSE ;;
     agent) echo agent ;;
   esac
 }

@@ -6,13 +6,14 @@ import time
 from datetime import UTC, datetime
 
 from raworc_api.app import create_app
-from raworc_api.database import database_engine, database_sessions
+from raworc_api.core.database import database_engine, open_database
+from raworc_api.core.logs import configure_logs
+from raworc_api.core.peers import Peers
+from raworc_api.core.security import Tokens, read_admin_password, read_keys
+from raworc_api.core.wake import Bus
 from raworc_api.kubernetes_cluster import connect
-from raworc_api.logs import configure_logs
 from raworc_api.mirror.lease import Lease
 from raworc_api.mirror.mirror import Mirror
-from raworc_api.peers import Peers
-from raworc_api.security import Tokens, read_admin_password, read_keys
 from raworc_api.server import (
     Server,
     carried_hints,
@@ -20,9 +21,8 @@ from raworc_api.server import (
     running_mirror,
     server_config,
 )
-from raworc_api.services import Ground, make_services
+from raworc_api.services import Context, make_services
 from raworc_api.settings import from_environment
-from raworc_api.wake import Bus
 
 
 def main() -> None:
@@ -31,45 +31,45 @@ def main() -> None:
     settings = from_environment(os.environ)
     engine = database_engine(settings.database)
     try:
-        ground = Ground(
+        context = Context(
             settings=settings,
             tokens=Tokens(read_keys(settings.jwt_keys_dir)),
-            database=database_sessions(engine),
+            database=open_database(engine),
             bus=Bus(),
             cluster=connect(),
             stopping=asyncio.Event(),
         )
-        _serve(ground, read_admin_password(settings.admin_password_file))
+        _serve(context, read_admin_password(settings.admin_password_file))
     finally:
         engine.dispose()
 
 
-def _serve(ground: Ground, admin_password: str) -> None:
-    mirror = _mirror(ground)
-    services = make_services(ground, mirror.is_alive)
+def _serve(context: Context, admin_password: str) -> None:
+    mirror = _mirror(context)
+    services = make_services(context, mirror.is_alive)
     app = create_app(
-        ground,
+        context,
         services,
-        beside=(
-            carried_hints(ground.bus, _peers(ground)),
+        lifespans=(
+            carried_hints(context.bus, _peers(context)),
             ensured_admin(services.accounts, admin_password),
             running_mirror(mirror),
         ),
     )
-    Server(server_config(app, ground.settings.port), ground.stop).run()
+    Server(server_config(app, context.settings.port), context.stop).run()
 
 
-def _peers(ground: Ground) -> Peers | None:
-    settings = ground.settings
+def _peers(context: Context) -> Peers | None:
+    settings = context.settings
     if settings.peers_host is None:
         return None
-    return Peers(settings.peers_host, settings.port, settings.pod_ip, ground.tokens)
+    return Peers(settings.peers_host, settings.port, settings.pod_ip, context.tokens)
 
 
-def _mirror(ground: Ground) -> Mirror:
-    settings = ground.settings
-    lease = Lease(ground.cluster, settings.namespace, settings.pod_name, _now, time.monotonic)
-    return Mirror(ground.cluster, ground.database, ground.bus, lease, settings.namespace_prefix)
+def _mirror(context: Context) -> Mirror:
+    settings = context.settings
+    lease = Lease(context.cluster, settings.namespace, settings.pod_name, _now, time.monotonic)
+    return Mirror(context.cluster, context.database, context.bus, lease, settings.namespace_prefix)
 
 
 def _now() -> datetime:

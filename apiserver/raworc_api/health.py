@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter, Depends
 
-from raworc_api.access import public
-from raworc_api.bodies import View
-from raworc_api.problems import UnavailableProblem, documented
+from raworc_api.core.access import public
+from raworc_api.core.bodies import View
+from raworc_api.core.problems import UnavailableProblem, documented
 from raworc_api.services import Alive, Ready
 from raworc_crds import __version__
 

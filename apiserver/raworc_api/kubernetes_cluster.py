@@ -12,7 +12,6 @@ import urllib3
 from kubernetes import client, config
 from urllib3.exceptions import HTTPError
 
-from raworc_api.cache import ExpiringCache
 from raworc_api.cluster import (
     Cluster,
     ClusterError,
@@ -28,6 +27,7 @@ from raworc_api.cluster import (
     Resource,
     VersionGoneError,
 )
+from raworc_api.core.cache import ExpiringCache
 from raworc_crds.group import TOKEN_AUDIENCE
 
 FIELD_MANAGER = "raworc-api"

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from tenacity import before_sleep_log, retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from raworc_api.accounts.tables import Role
-from raworc_api.database import database_engine
+from raworc_api.core.database import database_engine
 from raworc_api.settings import database_from_environment
 
 _FOLDER = Path(__file__).parent / "migrations"

@@ -11,11 +11,11 @@ from starlette.concurrency import run_in_threadpool
 from tenacity import before_sleep_log, retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from raworc_api.accounts.service import AccountService
-from raworc_api.app import Beside
-from raworc_api.database import UNAVAILABLE
+from raworc_api.app import Lifespan
+from raworc_api.core.database import UNAVAILABLE
+from raworc_api.core.peers import Peers
+from raworc_api.core.wake import Bus
 from raworc_api.mirror.mirror import Mirror
-from raworc_api.peers import Peers
-from raworc_api.wake import Bus
 
 _DRAIN_SECONDS = 10
 # Longer than what proxies keep an idle connection for, so that they are the ones to close it.
@@ -51,7 +51,7 @@ def server_config(app: FastAPI, port: int, host: str = "0.0.0.0") -> uvicorn.Con
     )
 
 
-def carried_hints(bus: Bus, peers: Peers | None) -> Beside:
+def carried_hints(bus: Bus, peers: Peers | None) -> Lifespan:
     """Carry hints within the process and, where there are peers, to them."""
 
     @asynccontextmanager
@@ -67,7 +67,7 @@ def carried_hints(bus: Bus, peers: Peers | None) -> Beside:
     return carried
 
 
-def ensured_admin(accounts: AccountService, password: str) -> Beside:
+def ensured_admin(accounts: AccountService, password: str) -> Lifespan:
     """See to the first administrator, as soon as the database answers."""
 
     @retry(
@@ -88,7 +88,7 @@ def ensured_admin(accounts: AccountService, password: str) -> Beside:
     return ensured
 
 
-def running_mirror(mirror: Mirror) -> Beside:
+def running_mirror(mirror: Mirror) -> Lifespan:
     """Run the mirror, or stand by for it, as long as the application runs."""
 
     @asynccontextmanager

@@ -12,18 +12,17 @@ from raworc_api.accounts.service import AccountService
 from raworc_api.agents.service import AgentService
 from raworc_api.builds.service import BuildService
 from raworc_api.cluster import Cluster
-from raworc_api.database import Sessions as DatabaseSessions
-from raworc_api.database import check_database
+from raworc_api.core.database import Database, check_database
+from raworc_api.core.security import Passwords, Tokens
+from raworc_api.core.wake import Bus
 from raworc_api.host.pods import PodReader
 from raworc_api.host.service import HostService
 from raworc_api.host.waiting import TurnWaiter
 from raworc_api.messages.events import EventService
 from raworc_api.messages.service import MessageService
-from raworc_api.security import Passwords, Tokens
 from raworc_api.sessions.service import SessionService
 from raworc_api.settings import Settings
 from raworc_api.spaces.service import SpaceService
-from raworc_api.wake import Bus
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +44,12 @@ class Services:
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class Context:
     """What the services stand on."""
 
     settings: Settings
     tokens: Tokens
-    database: DatabaseSessions
+    database: Database
     bus: Bus
     cluster: Cluster
     stopping: asyncio.Event
@@ -61,20 +60,20 @@ class Ground:
         self.bus.wake_everyone()
 
 
-def make_services(ground: Ground, alive: Callable[[], bool]) -> Services:
+def make_services(context: Context, alive: Callable[[], bool]) -> Services:
     """Put the services together; ``alive`` says whether what runs beside them still does."""
-    database, bus, stopping = ground.database, ground.bus, ground.stopping
-    prefix = ground.settings.namespace_prefix
-    seconds = ground.settings.token_seconds
-    accounts = AccountService(database, Passwords(), ground.tokens, seconds)
+    database, bus, stopping = context.database, context.bus, context.stopping
+    prefix = context.settings.namespace_prefix
+    seconds = context.settings.token_seconds
+    accounts = AccountService(database, Passwords(), context.tokens, seconds)
     spaces = SpaceService(database, bus)
-    pods = PodReader(ground.cluster, prefix)
+    pods = PodReader(context.cluster, prefix)
     host = HostService(database, bus, pods)
     return Services(
         accounts=accounts,
         spaces=spaces,
         agents=AgentService(spaces),
-        builds=BuildService(database, spaces, ground.cluster, prefix),
+        builds=BuildService(database, spaces, context.cluster, prefix),
         sessions=SessionService(database, bus),
         messages=MessageService(database, bus),
         events=EventService(database, bus, accounts, stopping),

@@ -7,14 +7,14 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 
 import kopf
 
-from raworc_operator.cluster import ClusterError, KubernetesCluster
-from raworc_operator.handlers.operator import operator_settings
-from raworc_operator.reconcile.resync import Resync
-from raworc_operator.reconcile.world import World
-from raworc_operator.registry import ImageRegistry, RegistryError
+from raworc_kube.client import ClusterError, KubernetesCluster
+from raworc_operator.context import Context
+from raworc_operator.kopf_settings import operator_settings
+from raworc_operator.resync import Resync
 from raworc_operator.settings import Settings, from_environment
-from raworc_operator.sources.git import Git
-from raworc_operator.turns import Turns
+from raworc_operator.workqueue import WorkQueue
+from raworc_sources.git import Git
+from raworc_sources.registry import ImageRegistry, RegistryError
 
 # Reconciles wait for the network nearly all of their time.
 _SESSION_THREADS, _SPACE_THREADS = 16, 8
@@ -22,10 +22,10 @@ _TRANSIENT = (ClusterError, RegistryError)
 _LIVENESS = "http://0.0.0.0:8081/healthz"
 
 
-def make_world(settings: Settings, executor: Executor) -> World:
+def make_context(settings: Settings, executor: Executor) -> Context:
     """Wire what the reconciles are given; ``executor`` is kopf's, and runs those of sessions."""
     space_executor = ThreadPoolExecutor(_SPACE_THREADS, thread_name_prefix="space")
-    return World(
+    return Context(
         cluster=KubernetesCluster(),
         registry=ImageRegistry(
             settings.registry_push,
@@ -35,8 +35,8 @@ def make_world(settings: Settings, executor: Executor) -> World:
         ),
         git=Git(settings.internal_git_hosts, settings.authorities_file),
         settings=settings,
-        session_turns=Turns(executor, _TRANSIENT),
-        space_turns=Turns(space_executor, _TRANSIENT),
+        session_queue=WorkQueue(executor, _TRANSIENT),
+        space_queue=WorkQueue(space_executor, _TRANSIENT),
     )
 
 
@@ -49,18 +49,18 @@ def main() -> None:
     for name in ("aiohttp.access", "kopf.objects"):
         logging.getLogger(name).setLevel(logging.WARNING)
     executor = ThreadPoolExecutor(_SESSION_THREADS, thread_name_prefix="session")
-    world = make_world(from_environment(os.environ), executor)
-    turns = (world.session_turns, world.space_turns)
+    context = make_context(from_environment(os.environ), executor)
+    turns = (context.session_queue, context.space_queue)
     for each in turns:
         each.start()
-    Resync(world).start()
+    Resync(context).start()
     kopf.run(
         clusterwide=True,
         standalone=True,
         # Else kopf asks for the name of a user, which a numeric one has not.
         identity="raworc-operator",  # type: ignore[arg-type]  # its type is not public
         settings=operator_settings(executor),
-        memo=kopf.Memo(world=world),
+        memo=kopf.Memo(context=context),
         liveness_endpoint=_LIVENESS,
     )
     for each in turns:

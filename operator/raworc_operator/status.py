@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from raworc_crds.conditions import MAX_MESSAGE, Condition, Status, merge
 from raworc_crds.wire import Wire, dump
-from raworc_operator.objects import Manifest, time_text
+from raworc_kube.objects import Manifest, time_text
 
 
 def cut(text: str, limit: int = MAX_MESSAGE) -> str:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from raworc_operator.builders.registry_secret import PULL_SECRET, PUSH_SECRET
+from raworc_operator.spaces.registry_secret import PULL_SECRET, PUSH_SECRET
 
 Manifest = dict[str, Any]
 Render = Callable[..., list[Manifest]]

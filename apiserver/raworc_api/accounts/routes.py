@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter, Depends
 
-from raworc_api.access import LoggedIn, public
 from raworc_api.accounts.schemas import AccountView, LoginBody, TokenView
-from raworc_api.problems import TooManyProblem, UnauthenticatedProblem, documented
+from raworc_api.core.access import LoggedIn, public
+from raworc_api.core.problems import TooManyProblem, UnauthenticatedProblem, documented
 from raworc_api.services import Accounts
 
 router = APIRouter(prefix="/auth", tags=["auth"])

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from raworc_api.bodies import Body, View
+from raworc_api.core.bodies import Body, View
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 

@@ -8,10 +8,10 @@ from typing import Any
 from raworc_api.accounts import repository
 from raworc_api.accounts.schemas import AccountView
 from raworc_api.accounts.tables import Account
-from raworc_api.database import Sessions
-from raworc_api.permissions import Caller, Grant, Rule
-from raworc_api.problems import UnauthenticatedProblem
-from raworc_api.security import Passwords, Token, Tokens
+from raworc_api.core.database import Database
+from raworc_api.core.permissions import Caller, Grant, Rule
+from raworc_api.core.problems import UnauthenticatedProblem
+from raworc_api.core.security import Passwords, Token, Tokens
 
 ADMIN = "admin"
 
@@ -20,14 +20,14 @@ ADMIN = "admin"
 class AccountService:
     """Who may log in, and who a token speaks for."""
 
-    sessions: Sessions
+    database: Database
     passwords: Passwords
     tokens: Tokens
     token_seconds: int
 
     def login(self, name: str, password: str) -> Token:
         """Give a token for a name and its password."""
-        with self.sessions() as db:
+        with self.database() as db:
             account = repository.find_account(db, name)
         hashed = account.password_hash if account and account.active else None
         if not self.passwords.matches(password, hashed) or account is None:
@@ -47,7 +47,7 @@ class AccountService:
 
     def describe(self, caller: Caller) -> AccountView:
         """Describe the caller's own account."""
-        with self.sessions() as db:
+        with self.database() as db:
             account = repository.find_account(db, caller.name)
         if account is None:
             raise UnauthenticatedProblem("The account of this token is not active.")
@@ -56,7 +56,7 @@ class AccountService:
     def ensure_admin(self, password: str) -> None:
         """Make sure that there is an administrator who has this password."""
         now = datetime.now(UTC)
-        with self.sessions() as db:
+        with self.database() as db:
             hashed = self.passwords.hash(password)
             account = Account(name=ADMIN, password_hash=hashed, created_at=now)
             repository.add_account(db, account)
@@ -68,7 +68,7 @@ class AccountService:
             db.commit()
 
     def _load(self, name: str, expires_at: datetime) -> Caller:
-        with self.sessions() as db:
+        with self.database() as db:
             found = repository.find_granted(db, name)
         if found is None or not found.active:
             raise UnauthenticatedProblem("The account of this token is not active.")

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from raworc_api.database import TABLE, Json, UtcDateTime
+from raworc_api.core.database import TABLE, Json, UtcDateTime
 
 
 class Account(SQLModel, table=True):

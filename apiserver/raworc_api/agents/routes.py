@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response, status
 
-from raworc_api.access import permission
 from raworc_api.agents.schemas import AgentBody, AgentView
-from raworc_api.permissions import Caller
-from raworc_api.problems import ConflictProblem, InvalidProblem, NotFoundProblem, documented
+from raworc_api.core.access import permission
+from raworc_api.core.permissions import Caller
+from raworc_api.core.problems import ConflictProblem, InvalidProblem, NotFoundProblem, documented
 from raworc_api.services import Agents
 
 router = APIRouter(

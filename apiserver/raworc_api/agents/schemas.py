@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import AliasChoices, Field
 
-from raworc_api.bodies import Body, View
+from raworc_api.core.bodies import Body, View
 from raworc_crds.space import AgentName, Ref, Repository, SourcePath
 from raworc_crds.wire import Text
 

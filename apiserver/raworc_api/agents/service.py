@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from raworc_api.agents.schemas import AgentBody, AgentView
-from raworc_api.permissions import Caller
-from raworc_api.problems import ConflictProblem, NotFoundProblem
+from raworc_api.core.permissions import Caller
+from raworc_api.core.problems import ConflictProblem, NotFoundProblem
 from raworc_api.spaces.service import SpaceService, parsed
 from raworc_api.spaces.tables import SpaceRecord
 from raworc_crds.space import AgentSource, BuildState, SpaceSpec

@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 from fastapi.responses import PlainTextResponse
 
-from raworc_api.access import permission
 from raworc_api.builds.schemas import BuildView
-from raworc_api.pages import PageQuery, linked
-from raworc_api.permissions import Caller
-from raworc_api.problems import NotFoundProblem, UnavailableProblem, documented
+from raworc_api.core.access import permission
+from raworc_api.core.pages import PageQuery, linked
+from raworc_api.core.permissions import Caller
+from raworc_api.core.problems import NotFoundProblem, UnavailableProblem, documented
 from raworc_api.services import Builds
 
 router = APIRouter(

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from raworc_api.bodies import View
+from raworc_api.core.bodies import View
 
 
 class BuiltAgentView(View):

@@ -7,10 +7,10 @@ from raworc_api.builds import repository
 from raworc_api.builds.schemas import BuildErrorView, BuildView, BuiltAgentView
 from raworc_api.builds.tables import BuildRecord
 from raworc_api.cluster import Cluster, ClusterError, ObjectNotFoundError
-from raworc_api.database import Sessions
-from raworc_api.pages import Page, PageQuery, cut, read_cursor, write_cursor
-from raworc_api.permissions import Caller
-from raworc_api.problems import NotFoundProblem, UnavailableProblem
+from raworc_api.core.database import Database
+from raworc_api.core.pages import Page, PageQuery, cut, read_cursor, write_cursor
+from raworc_api.core.permissions import Caller
+from raworc_api.core.problems import NotFoundProblem, UnavailableProblem
 from raworc_api.spaces.service import SpaceService
 from raworc_crds.names import build_job_name, space_namespace
 from raworc_crds.space import BuildState, SpaceSpec
@@ -20,7 +20,7 @@ from raworc_crds.space import BuildState, SpaceSpec
 class BuildService:
     """What callers may do with the builds of a space."""
 
-    sessions: Sessions
+    database: Database
     spaces: SpaceService
     cluster: Cluster
     namespace_prefix: str
@@ -38,7 +38,7 @@ class BuildService:
     def list(self, caller: Caller, space: str, asked: PageQuery) -> Page[BuildView]:
         """List the builds of a space, newest first."""
         self.spaces.get(caller, space, ("space-builds", "list"))
-        with self.sessions() as db:
+        with self.database() as db:
             after = read_cursor(asked.after)
             rows = repository.list_builds(db, space, after, asked.limit + 1)
         page, last = cut(rows, asked.limit)
@@ -48,7 +48,7 @@ class BuildService:
     def latest(self, caller: Caller, space: str) -> BuildView:
         """Show the newest build of a space."""
         self.spaces.get(caller, space, ("space-builds", "get"))
-        with self.sessions() as db:
+        with self.database() as db:
             rows = repository.list_builds(db, space, None, 1)
         if not rows:
             raise NotFoundProblem(f"Space '{space}' was not built yet.")
@@ -57,7 +57,7 @@ class BuildService:
     def get(self, caller: Caller, space: str, build_id: str) -> BuildView:
         """Show one build."""
         self.spaces.get(caller, space, ("space-builds", "get"))
-        with self.sessions() as db:
+        with self.database() as db:
             build = repository.find_build(db, space, build_id)
         if build is None:
             raise NotFoundProblem(f"Space '{space}' has no build '{build_id}'.")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from raworc_api.cluster import Cluster, ClusterError, PodIdentity
-from raworc_api.problems import ForbiddenProblem, UnauthenticatedProblem, UnavailableProblem
+from raworc_api.core.problems import ForbiddenProblem, UnauthenticatedProblem, UnavailableProblem
 from raworc_crds.names import SESSION_ACCOUNT
 
 

@@ -10,7 +10,7 @@ from raworc_api.messages.tables import MessageRecord
 from raworc_api.sessions.tables import SessionRecord
 
 
-class Standing(NamedTuple):
+class HostStatus(NamedTuple):
     """How a session stands towards its host."""
 
     session_id: str
@@ -28,7 +28,7 @@ class Turn(NamedTuple):
     attempt: int
 
 
-def find_standing(db: Session, space: str, name: str) -> Standing | None:
+def find_host_status(db: Session, space: str, name: str) -> HostStatus | None:
     """Look at a session without a lock, as hosts ask it all the time."""
     is_open = col(MessageRecord.status).in_((MessageStatus.QUEUED, MessageStatus.PROCESSING))
     is_asked = exists().where(
@@ -42,7 +42,7 @@ def find_standing(db: Session, space: str, name: str) -> Standing | None:
             SessionRecord.id, SessionRecord.host_pod_uid, SessionRecord.deleting, has_work
         ).where(SessionRecord.space == space, SessionRecord.name == name)
     ).first()
-    return None if row is None else Standing(*row)
+    return None if row is None else HostStatus(*row)
 
 
 def find_turn(db: Session, space: str, name: str, message_id: str) -> Turn | None:

@@ -4,7 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response, status
 
-from raworc_api.access import SessionPod
+from raworc_api.core.access import SessionPod
+from raworc_api.core.problems import (
+    FencedProblem,
+    ForbiddenProblem,
+    NotFoundProblem,
+    UnauthenticatedProblem,
+    documented,
+)
 from raworc_api.host.schemas import (
     AnswerBody,
     ClaimView,
@@ -12,13 +19,6 @@ from raworc_api.host.schemas import (
     NextView,
     PieceBody,
     TurnView,
-)
-from raworc_api.problems import (
-    FencedProblem,
-    ForbiddenProblem,
-    NotFoundProblem,
-    UnauthenticatedProblem,
-    documented,
 )
 from raworc_api.services import Host, Waiter
 

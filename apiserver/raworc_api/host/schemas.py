@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from raworc_api.bodies import Body, Metadata, View
+from raworc_api.core.bodies import Body, Metadata, View
 from raworc_crds.space import AgentName
 
 MAX_ANSWER = 16 * 1024 * 1024

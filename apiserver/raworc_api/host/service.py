@@ -3,23 +3,23 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from raworc_api.database import Sessions, Transaction
+from raworc_api.core.database import Database, Transaction
+from raworc_api.core.problems import (
+    ConflictProblem,
+    FencedProblem,
+    NotFoundProblem,
+    StaleAttemptProblem,
+)
+from raworc_api.core.wake import Bus, session_topic
 from raworc_api.host import repository, turns
 from raworc_api.host.pods import HostPod, PodReader
 from raworc_api.host.schemas import AnswerBody, ClaimView, PieceBody, TurnView
 from raworc_api.messages.repository import find_message
 from raworc_api.messages.schemas import MessageStatus
 from raworc_api.messages.tables import MessageRecord
-from raworc_api.problems import (
-    ConflictProblem,
-    FencedProblem,
-    NotFoundProblem,
-    StaleAttemptProblem,
-)
 from raworc_api.sessions.repository import lock_named
 from raworc_api.sessions.tables import SessionRecord
 from raworc_api.spaces.repository import find_space
-from raworc_api.wake import Bus, session_topic
 from raworc_crds.host_report import HostState
 
 # Queued, too: an answer may come in after its host claimed the session again.
@@ -30,7 +30,7 @@ _OPEN = {MessageStatus.QUEUED, MessageStatus.PROCESSING}
 class HostService:
     """The API's side of the host's protocol."""
 
-    sessions: Sessions
+    database: Database
     bus: Bus
     pods: PodReader
 
@@ -39,7 +39,7 @@ class HostService:
         # Who is known by the token may be gone since, and must not take the session back.
         if not self.pods.is_there(pod):
             raise FencedProblem("The pod is not there any more.")
-        with self.sessions() as db:
+        with self.database() as db:
             session = _claimable(lock_named(db, pod.space, pod.session))
             turns.requeue(db, session, is_lost=True)
             turns.report(db, session, pod.uid, HostState.IDLE)
@@ -50,17 +50,17 @@ class HostService:
 
     def topic(self, pod: HostPod) -> str:
         """Name the topic of the pod's session, on which the host waits."""
-        with self.sessions() as db:
-            return session_topic(_standing(db, pod).session_id)
+        with self.database() as db:
+            return session_topic(_host_status(db, pod).session_id)
 
     def has_work(self, pod: HostPod) -> bool:
         """Say whether there is a message for a turn; asked without a lock, as hosts ask often."""
-        with self.sessions() as db:
-            return _standing(db, pod).has_work
+        with self.database() as db:
+            return _host_status(db, pod).has_work
 
     def take(self, pod: HostPod) -> TurnView | None:
         """Begin the next turn, if there is a message for one."""
-        with self.sessions() as db:
+        with self.database() as db:
             session = _hosted(db, pod)
             before = session.revision
             turn = _next_turn(db, session, pod)
@@ -71,7 +71,7 @@ class HostService:
 
     def pass_piece(self, pod: HostPod, body: PieceBody) -> None:
         """Pass a piece of an answer to whoever follows the session now."""
-        with self.sessions() as db:
+        with self.database() as db:
             turn = repository.find_turn(db, pod.space, pod.session, body.message_id)
         if turn is None or turn.host_pod_uid != pod.uid:
             raise FencedProblem("Another pod is the host of this session now.")
@@ -82,7 +82,7 @@ class HostService:
     def answer(self, pod: HostPod, body: AnswerBody) -> TurnView | None:
         """End a turn, once, and begin the next one if there is a message for it."""
         now = datetime.now(UTC)
-        with self.sessions() as db:
+        with self.database() as db:
             session = _hosted(db, pod)
             due = _due(find_message(db, session.id, body.message_id), body)
             if due is not None:
@@ -94,7 +94,7 @@ class HostService:
 
     def release(self, pod: HostPod) -> None:
         """Let a host go; one that is the host no longer has nothing to give up."""
-        with self.sessions() as db:
+        with self.database() as db:
             session = lock_named(db, pod.space, pod.session)
             if session is None or session.host_pod_uid != pod.uid:
                 return
@@ -130,8 +130,8 @@ def _claim_view(db: Transaction, session: SessionRecord) -> ClaimView:
     )
 
 
-def _standing(db: Transaction, pod: HostPod) -> repository.Standing:
-    found = repository.find_standing(db, pod.space, pod.session)
+def _host_status(db: Transaction, pod: HostPod) -> repository.HostStatus:
+    found = repository.find_host_status(db, pod.space, pod.session)
     if found is None or found.deleting or found.host_pod_uid != pod.uid:
         raise FencedProblem("This pod is not the host of the session.")
     return found

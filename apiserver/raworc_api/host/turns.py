@@ -6,7 +6,7 @@ Every function here works on a session whose row the transaction has locked.
 from datetime import datetime
 from uuid import uuid4
 
-from raworc_api.database import Transaction
+from raworc_api.core.database import Transaction
 from raworc_api.host.schemas import (
     MAX_ANSWER,
     MAX_REASON_TEXT,

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 
+from raworc_api.core.wake import Bus
 from raworc_api.host.pods import HostPod
 from raworc_api.host.schemas import TurnView
 from raworc_api.host.service import HostService
-from raworc_api.wake import Bus
 
 LOOK_SECONDS = 2.0
 

@@ -10,16 +10,16 @@ from sse_starlette import ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from raworc_api.accounts.service import AccountService
-from raworc_api.database import Sessions
+from raworc_api.core.database import Database
+from raworc_api.core.permissions import Caller
+from raworc_api.core.problems import ForbiddenProblem, NotFoundProblem, UnauthenticatedProblem
+from raworc_api.core.wake import Bus, Hint, session_topic
 from raworc_api.messages import repository
 from raworc_api.messages.schemas import MessageView
 from raworc_api.messages.service import message_view
-from raworc_api.permissions import Caller
-from raworc_api.problems import ForbiddenProblem, NotFoundProblem, UnauthenticatedProblem
 from raworc_api.sessions.schemas import SessionView
 from raworc_api.sessions.service import session_view
 from raworc_api.sessions.visibility import visible_session
-from raworc_api.wake import Bus, Hint, session_topic
 
 # Hints may be lost, so the database is asked this often anyway.
 LOOK_SECONDS = 2.0
@@ -57,14 +57,14 @@ class Stream:
 class EventService:
     """What a session's watchers are told."""
 
-    sessions: Sessions
+    database: Database
     bus: Bus
     accounts: AccountService
     stopping: asyncio.Event
 
     def open(self, caller: Caller, session_id: str, after: int | None) -> Stream:
         """Begin a stream after a revision, or (without one) now."""
-        with self.sessions() as db:
+        with self.database() as db:
             session = visible_session(db, caller, session_id, _DEED)
         return Stream(caller, session.id, session.revision if after is None else after)
 
@@ -98,7 +98,7 @@ class EventService:
             stream.renewed_at = time.monotonic()
 
     def _changes(self, stream: Stream) -> Look:
-        with self.sessions() as db:
+        with self.database() as db:
             # The session comes first: whatever its revision counts is committed by then.
             session = visible_session(db, stream.caller, stream.session_id, _DEED)
             changed, is_more = repository.list_changed(

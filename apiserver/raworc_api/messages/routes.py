@@ -7,8 +7,11 @@ from pydantic import Field
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
-from raworc_api.access import permission
-from raworc_api.idempotency import IdempotencyKey
+from raworc_api.core.access import permission
+from raworc_api.core.idempotency import IdempotencyKey
+from raworc_api.core.pages import linked
+from raworc_api.core.permissions import Caller
+from raworc_api.core.problems import InvalidProblem, NotFoundProblem, TooLargeProblem, documented
 from raworc_api.messages.schemas import (
     CountView,
     MessageBody,
@@ -16,9 +19,6 @@ from raworc_api.messages.schemas import (
     MessageQuery,
     MessageView,
 )
-from raworc_api.pages import linked
-from raworc_api.permissions import Caller
-from raworc_api.problems import InvalidProblem, NotFoundProblem, TooLargeProblem, documented
 from raworc_api.services import Events, Messages
 
 router = APIRouter(

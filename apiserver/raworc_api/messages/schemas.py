@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from raworc_api.bodies import Body, Metadata, PlainText, View
-from raworc_api.pages import PageQuery
+from raworc_api.core.bodies import Body, Metadata, PlainText, View
+from raworc_api.core.pages import PageQuery
 from raworc_crds.space import AgentName
 
 MAX_CONTENT = 1024 * 1024

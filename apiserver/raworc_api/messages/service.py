@@ -4,8 +4,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from raworc_api.database import Sessions, Transaction
-from raworc_api.idempotency import check_repeated, fingerprint
+from raworc_api.core.database import Database, Transaction
+from raworc_api.core.idempotency import check_repeated, fingerprint
+from raworc_api.core.pages import Page
+from raworc_api.core.permissions import Caller
+from raworc_api.core.problems import NotFoundProblem, TooLargeProblem, invalid
+from raworc_api.core.wake import Bus, session_topic
 from raworc_api.messages import repository
 from raworc_api.messages.repository import Wanted
 from raworc_api.messages.schemas import (
@@ -20,13 +24,9 @@ from raworc_api.messages.schemas import (
 )
 from raworc_api.messages.tables import MessageRecord
 from raworc_api.mirror import outbox
-from raworc_api.pages import Page
-from raworc_api.permissions import Caller
-from raworc_api.problems import NotFoundProblem, TooLargeProblem, invalid
 from raworc_api.sessions.service import wish_closed
 from raworc_api.sessions.tables import SessionRecord
 from raworc_api.sessions.visibility import visible_session
-from raworc_api.wake import Bus, session_topic
 
 _PAGE_BYTES = 8 * 1024 * 1024
 _MAX_DIGITS = 18
@@ -36,7 +36,7 @@ _MAX_DIGITS = 18
 class MessageService:
     """What callers may do with the messages of a session."""
 
-    sessions: Sessions
+    database: Database
     bus: Bus
 
     def send(
@@ -46,9 +46,9 @@ class MessageService:
         if len(body.content.encode()) > MAX_CONTENT:
             raise TooLargeProblem(f"`content` must be at most {MAX_CONTENT} bytes.")
         mark = fingerprint(caller.name, body)
-        with self.sessions() as db:
-            deed = ("messages", "create")
-            session = visible_session(db, caller, session_id, deed, lock=True)
+        with self.database() as db:
+            permission = ("messages", "create")
+            session = visible_session(db, caller, session_id, permission, lock=True)
             if known := _sent_before(db, session, key, mark):
                 return message_view(known)
             message = _queue(session, caller, body)
@@ -64,7 +64,7 @@ class MessageService:
 
     def list(self, caller: Caller, session_id: str, asked: MessageQuery) -> Page[MessageView]:
         """List messages, oldest first."""
-        with self.sessions() as db:
+        with self.database() as db:
             session = visible_session(db, caller, session_id, ("messages", "list"))
             after = _read_after(db, session.id, asked.after)
             wanted = Wanted(session.id, asked.role, asked.since, after)
@@ -73,7 +73,7 @@ class MessageService:
 
     def get(self, caller: Caller, session_id: str, message_id: str) -> MessageView:
         """Show one message."""
-        with self.sessions() as db:
+        with self.database() as db:
             session = visible_session(db, caller, session_id, ("messages", "get"))
             message = repository.find_message(db, session.id, message_id)
         if message is None:
@@ -82,7 +82,7 @@ class MessageService:
 
     def count(self, caller: Caller, session_id: str, asked: MessageFilter) -> int:
         """Count messages."""
-        with self.sessions() as db:
+        with self.database() as db:
             session = visible_session(db, caller, session_id, ("messages", "list"))
             wanted = Wanted(session.id, asked.role, asked.since)
             return repository.count_messages(db, wanted)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from raworc_api.database import TABLE, Json, LongText, UtcDateTime
+from raworc_api.core.database import TABLE, Json, LongText, UtcDateTime
 
 
 class MessageRecord(SQLModel, table=True):

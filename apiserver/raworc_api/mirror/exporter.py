@@ -17,14 +17,14 @@ from raworc_api.cluster import (
     ObjectConflictError,
     ObjectNotFoundError,
 )
-from raworc_api.database import Sessions
+from raworc_api.core.database import Database
+from raworc_api.core.wake import Bus
 from raworc_api.mirror import outbox
 from raworc_api.mirror.conditions import MirrorReason, not_mirrored
 from raworc_api.mirror.kinds import Kind
 from raworc_api.mirror.merging import changes, merge
-from raworc_api.mirror.outbox import Place
+from raworc_api.mirror.outbox import RecordKey
 from raworc_api.mirror.tables import OutboxRow
-from raworc_api.wake import Bus
 
 _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 30.0
@@ -49,13 +49,13 @@ class Exporter:
     def __init__(
         self,
         cluster: Cluster,
-        sessions: Sessions,
+        database: Database,
         bus: Bus,
         kinds: Mapping[str, Kind[Any]],
         now: Callable[[], datetime],
     ) -> None:
         self._cluster = cluster
-        self._sessions = sessions
+        self._database = database
         self._bus = bus
         self._kinds = kinds
         self._now = now
@@ -77,8 +77,8 @@ class Exporter:
         return False
 
     def _export(self, row: OutboxRow) -> None:
-        kind, place = self._kinds[row.kind], outbox.place_of(row)
-        with self._sessions() as db:
+        kind, place = self._kinds[row.kind], outbox.key_of(row)
+        with self._database() as db:
             record = kind.find(db, place)
             if record is None:
                 outbox.drop(db, place)
@@ -92,19 +92,19 @@ class Exporter:
             self._apply(kind, row, wanted)
 
     def _delete(self, kind: Kind[Any], row: OutboxRow, uid: str | None) -> None:
-        place = outbox.place_of(row)
+        place = outbox.key_of(row)
         try:
             self._cluster.delete(kind.key(place), uid)
         except (ObjectNotFoundError, ObjectConflictError):
             # It is gone, or another object has its name by now: no event will tell us more.
             self.forget(kind, place, uid)
             return
-        with self._sessions() as db:
+        with self._database() as db:
             outbox.finish(db, row)
             db.commit()
 
     def _apply(self, kind: Kind[Any], row: OutboxRow, wanted: Wanted) -> None:
-        place = outbox.place_of(row)
+        place = outbox.key_of(row)
         if wanted.uid is None:
             live = self._cluster.apply(kind.key(place), _manifest(kind, place, wanted))
             self._settle(kind, row, wanted, live)
@@ -122,7 +122,7 @@ class Exporter:
         stop=stop_after_attempt(_STALE_ATTEMPTS),
         reraise=True,
     )
-    def _update(self, kind: Kind[Any], place: Place, wanted: Wanted) -> Manifest:
+    def _update(self, kind: Kind[Any], place: RecordKey, wanted: Wanted) -> Manifest:
         """Change what REST changed, and nothing that kubectl changed meanwhile."""
         key = kind.key(place)
         live = self._cluster.read(key)
@@ -137,8 +137,8 @@ class Exporter:
         return self._cluster.merge(key, patch)
 
     def _settle(self, kind: Kind[Any], row: OutboxRow, wanted: Wanted, live: Manifest) -> None:
-        with self._sessions() as db:
-            record = kind.find(db, outbox.place_of(row), lock=True)
+        with self._database() as db:
+            record = kind.find(db, outbox.key_of(row), lock=True)
             if record is None:
                 return
             before = kind.visible(record)
@@ -154,9 +154,9 @@ class Exporter:
                 record.applied_spec = wanted.spec
             self.commit(db, kind, record, before)
 
-    def forget(self, kind: Kind[Any], place: Place, uid: str | None) -> None:
+    def forget(self, kind: Kind[Any], place: RecordKey, uid: str | None) -> None:
         """Remove the record of an object that is gone, unless it has another object by now."""
-        with self._sessions() as db:
+        with self._database() as db:
             record = kind.find(db, place, lock=True)
             if record is None or record.uid != uid:
                 return
@@ -185,8 +185,8 @@ class Exporter:
         delay: float | None = None,
     ) -> None:
         """Say in the record why it is not applied, and try again after ``delay`` or never."""
-        kind, place = self._kinds[row.kind], outbox.place_of(row)
-        with self._sessions() as db:
+        kind, place = self._kinds[row.kind], outbox.key_of(row)
+        with self._database() as db:
             record = kind.find(db, place, lock=True)
             if record is None:
                 return
@@ -200,7 +200,7 @@ class Exporter:
             self.commit(db, kind, record, before)
 
 
-def _manifest(kind: Kind[Any], place: Place, wanted: Wanted) -> Manifest:
+def _manifest(kind: Kind[Any], place: RecordKey, wanted: Wanted) -> Manifest:
     key = kind.key(place)
     marks = {
         field: {name: value for name, value in values.items() if value is not None}

@@ -8,11 +8,11 @@ from typing import Any
 from sqlmodel import Session
 
 from raworc_api.cluster import Cluster, Manifest, ObjectNotFoundError
-from raworc_api.database import Sessions
+from raworc_api.core.database import Database
 from raworc_api.mirror import outbox
 from raworc_api.mirror.exporter import Exporter
 from raworc_api.mirror.kinds import Kind
-from raworc_api.mirror.outbox import Place
+from raworc_api.mirror.outbox import RecordKey
 from raworc_api.mirror.session_kind import may_have_lost_its_host
 from raworc_api.sessions.tables import SessionRecord
 
@@ -29,13 +29,13 @@ class Importer:
     def __init__(
         self,
         cluster: Cluster,
-        sessions: Sessions,
+        database: Database,
         exporter: Exporter,
         kinds: Mapping[str, Kind[Any]],
         now: Callable[[], datetime],
     ) -> None:
         self._cluster = cluster
-        self._sessions = sessions
+        self._database = database
         self._exporter = exporter
         self._kinds = kinds
         self._now = now
@@ -59,7 +59,7 @@ class Importer:
         place = kind.place(manifest)
         if place is None:
             return
-        with self._sessions() as db:
+        with self._database() as db:
             record = kind.find(db, place)
         if record is None:
             return
@@ -68,19 +68,19 @@ class Importer:
         if is_unnamed or record.uid == manifest["metadata"]["uid"]:
             self._exporter.forget(kind, place, record.uid)
 
-    def take_absences(self, kind_name: str, present: set[Place]) -> None:
+    def take_absences(self, kind_name: str, present: set[RecordKey]) -> None:
         """Look after the records whose objects a complete list does not have."""
         kind = self._kinds[kind_name]
-        with self._sessions() as db:
+        with self._database() as db:
             absent = [place for place in kind.places(db) if place not in present]
         for place in absent:
             # The list may be older than the object.
             self.look(place)
 
-    def look(self, place: Place) -> None:
+    def look(self, place: RecordKey) -> None:
         """Ask the cluster which object there is now, and bring the record to that."""
         kind = self._kinds[place.kind]
-        with self._sessions() as db:
+        with self._database() as db:
             record = kind.find(db, place)
         live = self._read(kind, place)
         if record is None or record.uid is None:
@@ -90,21 +90,21 @@ class Importer:
             if live is not None:
                 self._take(kind, place, live)
 
-    def _read(self, kind: Kind[Any], place: Place) -> Manifest | None:
+    def _read(self, kind: Kind[Any], place: RecordKey) -> Manifest | None:
         try:
             return self._cluster.read(kind.key(place))
         except ObjectNotFoundError:
             return None
 
-    def _export_first(self, place: Place) -> None:
+    def _export_first(self, place: RecordKey) -> None:
         """Apply a change of ours that waits, so that the event can be told from it."""
-        with self._sessions() as db:
+        with self._database() as db:
             row = outbox.pending(db, place)
         if row is not None:
             self._exporter.export(row)
 
-    def _take(self, kind: Kind[Any], place: Place, manifest: Manifest) -> None:
-        with self._sessions() as db:
+    def _take(self, kind: Kind[Any], place: RecordKey, manifest: Manifest) -> None:
+        with self._database() as db:
             record = kind.find(db, place, lock=True)
             if record is None:
                 record = self._new(db, kind, manifest)
@@ -130,7 +130,7 @@ class Importer:
         self,
         db: Session,
         kind: Kind[Any],
-        place: Place,
+        place: RecordKey,
         record: Any,  # noqa: ANN401 - a record of that kind
         manifest: Manifest,
     ) -> None:
@@ -152,13 +152,13 @@ class Importer:
         record.applied_spec = manifest["spec"]
         record.generation = manifest["metadata"]["generation"]
 
-    def _check_host(self, kind: Kind[Any], place: Place, record: SessionRecord) -> None:
+    def _check_host(self, kind: Kind[Any], place: RecordKey, record: SessionRecord) -> None:
         """Take the host off a session whose pod is gone; the next pod claims the session anew."""
         key = kind.key(place)
         gone = record.host_pod_uid
         if self._cluster.running_pod_uid(str(key.namespace), key.name) == gone:
             return
-        with self._sessions() as db:
+        with self._database() as db:
             locked = kind.find(db, place, lock=True)
             if locked is None or locked.host_pod_uid != gone:
                 return

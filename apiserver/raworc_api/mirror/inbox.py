@@ -5,7 +5,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from raworc_api.cluster import Manifest
-from raworc_api.mirror.outbox import Place
+from raworc_api.mirror.outbox import RecordKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Listed:
     """A list is complete; it had these objects and no other."""
 
     kind: str
-    present: frozenset[Place]
+    present: frozenset[RecordKey]
 
     def subject(self) -> tuple[str, str | None, str]:
         """Name what it is about."""

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 from sqlmodel import Session
 
 from raworc_api.cluster import Key, Manifest, Resource
-from raworc_api.mirror.outbox import Place
+from raworc_api.mirror.outbox import RecordKey
 
 
 class Record(Protocol):
@@ -28,16 +28,16 @@ class Kind(Protocol[AnyRecord]):
 
     resource: Resource
 
-    def key(self, place: Place) -> Key:
+    def key(self, place: RecordKey) -> Key:
         """Name the object of a record."""
 
-    def place(self, manifest: Manifest) -> Place | None:
+    def place(self, manifest: Manifest) -> RecordKey | None:
         """Say which record an object belongs to; ``None`` if it can belong to none."""
 
-    def places(self, db: Session) -> list[Place]:
+    def places(self, db: Session) -> list[RecordKey]:
         """List the records that have an object."""
 
-    def find(self, db: Session, place: Place, *, lock: bool = False) -> AnyRecord | None:
+    def find(self, db: Session, place: RecordKey, *, lock: bool = False) -> AnyRecord | None:
         """Find a record, and lock it if asked to."""
 
     def metadata(self, record: AnyRecord) -> Mapping[str, Mapping[str, str | None]]:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from raworc_api.cluster import Cluster
-from raworc_api.database import Sessions
+from raworc_api.core.database import Database
+from raworc_api.core.wake import Bus
 from raworc_api.mirror.exporter import Exporter
 from raworc_api.mirror.importer import Importer
 from raworc_api.mirror.inbox import Inbox
@@ -19,7 +20,6 @@ from raworc_api.mirror.session_kind import SessionKind
 from raworc_api.mirror.space_kind import SpaceKind
 from raworc_api.mirror.watch import Watch
 from raworc_api.mirror.worker import Worker
-from raworc_api.wake import Bus
 
 # The topic on which a replica that gives up the lease tells the others.
 _LEASE_TOPIC = "mirror"
@@ -36,13 +36,13 @@ class Mirror:
     def __init__(
         self,
         cluster: Cluster,
-        sessions: Sessions,
+        database: Database,
         bus: Bus,
         lease: Lease,
         namespace_prefix: str,
     ) -> None:
         self._cluster = cluster
-        self._sessions = sessions
+        self._database = database
         self._bus = bus
         self._lease = lease
         self._prefix = namespace_prefix
@@ -83,7 +83,7 @@ class Mirror:
     def _begin(self) -> "_Term":
         logger.info("The mirror runs here.")
         kinds: tuple[Kind[Any], ...] = (SpaceKind(), SessionKind(self._prefix))
-        term = _Term(self._cluster, self._sessions, self._bus, kinds, self._lease.may_write)
+        term = _Term(self._cluster, self._database, self._bus, kinds, self._lease.may_write)
         term.start()
         return term
 
@@ -103,18 +103,18 @@ class _Term:
     def __init__(
         self,
         cluster: Cluster,
-        sessions: Sessions,
+        database: Database,
         bus: Bus,
         kinds: Iterable[Kind[Any]],
         may_write: Callable[[], bool],
     ) -> None:
         by_name = {kind.resource.kind: kind for kind in kinds}
-        exporter = Exporter(cluster, sessions, bus, by_name, _now)
-        importer = Importer(cluster, sessions, exporter, by_name, _now)
+        exporter = Exporter(cluster, database, bus, by_name, _now)
+        importer = Importer(cluster, database, exporter, by_name, _now)
         self._inbox = Inbox()
         self._bus = bus
         self._stop = threading.Event()
-        worker = Worker(sessions, exporter, importer, self._inbox, may_write, time.monotonic)
+        worker = Worker(database, exporter, importer, self._inbox, may_write, time.monotonic)
         self._worker = self._thread("mirror-worker", worker.run)
         self._watches = [
             self._thread(

@@ -37,7 +37,7 @@ _REQUEST = _ROW.on_duplicate_key_update(
 )
 
 
-class Place(NamedTuple):
+class RecordKey(NamedTuple):
     """Which record is meant; the ``space`` of a Space is its own name."""
 
     kind: str
@@ -74,23 +74,23 @@ def seconds_to_next(db: Session) -> float | None:
     return None if microseconds is None else max(microseconds / 1_000_000, 0)
 
 
-def pending(db: Session, place: Place) -> OutboxRow | None:
+def pending(db: Session, place: RecordKey) -> OutboxRow | None:
     """Return the row that waits for an object, if one does."""
     return db.exec(select(OutboxRow).where(*_is(place))).first()
 
 
 def finish(db: Session, row: OutboxRow) -> bool:
     """Remove a row as it was read; ``False`` if the record was changed again in between."""
-    return _rows(db, delete(OutboxRow).where(*_is(place_of(row)), *_unchanged(row))) == 1
+    return _rows(db, delete(OutboxRow).where(*_is(key_of(row)), *_unchanged(row))) == 1
 
 
 def postpone(db: Session, row: OutboxRow, seconds: float) -> None:
     """Try a row again later, unless it was asked for anew."""
     later = {"attempts": row.attempts + 1, "available_at": _in_seconds(seconds)}
-    _rows(db, update(OutboxRow).where(*_is(place_of(row)), *_unchanged(row)).values(later))
+    _rows(db, update(OutboxRow).where(*_is(key_of(row)), *_unchanged(row)).values(later))
 
 
-def drop(db: Session, place: Place) -> None:
+def drop(db: Session, place: RecordKey) -> None:
     """Remove the row of an object that is no more."""
     _rows(db, delete(OutboxRow).where(*_is(place)))
 
@@ -106,12 +106,12 @@ def hurry(db: Session, kind: str, space: str) -> bool:
     return _rows(db, update(OutboxRow).where(*failed).values(now)) > 0
 
 
-def place_of(row: OutboxRow) -> Place:
+def key_of(row: OutboxRow) -> RecordKey:
     """Return which record a row is about."""
-    return Place(row.kind, row.space, row.name)
+    return RecordKey(row.kind, row.space, row.name)
 
 
-def _is(place: Place) -> tuple[Any, ...]:
+def _is(place: RecordKey) -> tuple[Any, ...]:
     return (
         col(OutboxRow.kind) == place.kind,
         col(OutboxRow.space) == place.space,

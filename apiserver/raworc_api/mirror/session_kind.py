@@ -8,12 +8,12 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from raworc_api.cluster import SESSIONS, Key, Manifest
+from raworc_api.core.wake import session_topic
 from raworc_api.mirror import outbox
 from raworc_api.mirror.conditions import own_condition, with_mirrored
-from raworc_api.mirror.outbox import Place
+from raworc_api.mirror.outbox import RecordKey
 from raworc_api.mirror.space_kind import KUBECTL, moment
 from raworc_api.sessions.tables import SessionRecord
-from raworc_api.wake import session_topic
 from raworc_crds import names
 from raworc_crds.agent_session import SessionState
 from raworc_crds.conditions import Status
@@ -31,26 +31,26 @@ class SessionKind:
     def __init__(self, namespace_prefix: str) -> None:
         self._prefix = namespace_prefix
 
-    def key(self, place: Place) -> Key:
+    def key(self, place: RecordKey) -> Key:
         """Name the object of a record."""
         namespace = names.space_namespace(place.space, self._prefix)
         return Key(self.resource, place.name, namespace)
 
-    def place(self, manifest: Manifest) -> Place | None:
+    def place(self, manifest: Manifest) -> RecordKey | None:
         """Say which record an object belongs to: none, unless it lies in its space's namespace."""
         metadata = manifest["metadata"]
         space = manifest["spec"]["space"]
         if metadata["namespace"] != names.space_namespace(space, self._prefix):
             return None
-        return Place(self.resource.kind, space, metadata["name"])
+        return RecordKey(self.resource.kind, space, metadata["name"])
 
-    def places(self, db: Session) -> list[Place]:
+    def places(self, db: Session) -> list[RecordKey]:
         """List the records that have an object."""
         query = select(SessionRecord.space, SessionRecord.name)
         found = db.exec(query.where(col(SessionRecord.uid).is_not(None)))
-        return [Place(self.resource.kind, space, name) for space, name in found]
+        return [RecordKey(self.resource.kind, space, name) for space, name in found]
 
-    def find(self, db: Session, place: Place, *, lock: bool = False) -> SessionRecord | None:
+    def find(self, db: Session, place: RecordKey, *, lock: bool = False) -> SessionRecord | None:
         """Find a record, and lock it if asked to."""
         query = select(SessionRecord).where(
             SessionRecord.space == place.space, SessionRecord.name == place.name
@@ -108,7 +108,7 @@ class SessionKind:
 
     def forget(self, db: Session, record: SessionRecord) -> None:
         """Remove a session; the database removes its messages with it."""
-        outbox.drop(db, Place(self.resource.kind, record.space, record.name))
+        outbox.drop(db, RecordKey(self.resource.kind, record.space, record.name))
         db.delete(record)
 
     def touch(self, record: SessionRecord) -> None:

@@ -15,7 +15,7 @@ from raworc_api.builds.tables import BuildRecord
 from raworc_api.cluster import SESSIONS, SPACES, Key, Manifest
 from raworc_api.mirror import outbox
 from raworc_api.mirror.conditions import own_condition, with_mirrored
-from raworc_api.mirror.outbox import Place
+from raworc_api.mirror.outbox import RecordKey
 from raworc_api.sessions.tables import SessionRecord
 from raworc_api.spaces.tables import SpaceRecord
 from raworc_crds.names import image_repository
@@ -31,21 +31,21 @@ class SpaceKind:
 
     resource = SPACES
 
-    def key(self, place: Place) -> Key:
+    def key(self, place: RecordKey) -> Key:
         """Name the object of a record."""
         return Key(self.resource, place.name)
 
-    def place(self, manifest: Manifest) -> Place | None:
+    def place(self, manifest: Manifest) -> RecordKey | None:
         """Say which record an object belongs to."""
         name = manifest["metadata"]["name"]
-        return Place(self.resource.kind, name, name)
+        return RecordKey(self.resource.kind, name, name)
 
-    def places(self, db: Session) -> list[Place]:
+    def places(self, db: Session) -> list[RecordKey]:
         """List the records that have an object."""
         names = db.exec(select(SpaceRecord.name).where(col(SpaceRecord.uid).is_not(None)))
-        return [Place(self.resource.kind, name, name) for name in names]
+        return [RecordKey(self.resource.kind, name, name) for name in names]
 
-    def find(self, db: Session, place: Place, *, lock: bool = False) -> SpaceRecord | None:
+    def find(self, db: Session, place: RecordKey, *, lock: bool = False) -> SpaceRecord | None:
         """Find a record, and lock it if asked to."""
         query = select(SpaceRecord).where(SpaceRecord.name == place.name)
         return db.exec(query.with_for_update() if lock else query).first()
@@ -110,7 +110,7 @@ class SpaceKind:
         Its sessions go as their own objects do; those that never had one go with it.
         """
         name = record.name
-        outbox.drop(db, Place(self.resource.kind, name, name))
+        outbox.drop(db, RecordKey(self.resource.kind, name, name))
         for statement in (
             delete(BuildRecord).where(col(BuildRecord.space) == name),
             delete(RoleBinding).where(col(RoleBinding.space) == name),

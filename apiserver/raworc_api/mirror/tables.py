@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
-from raworc_api.database import TABLE, UtcDateTime
+from raworc_api.core.database import TABLE, UtcDateTime
 
 
 class OutboxRow(SQLModel, table=True):

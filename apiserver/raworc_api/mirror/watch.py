@@ -13,7 +13,7 @@ from raworc_api.cluster import (
     VersionGoneError,
 )
 from raworc_api.mirror.inbox import Inbox, Listed, Seen
-from raworc_api.mirror.outbox import Place
+from raworc_api.mirror.outbox import RecordKey
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 10.0
@@ -28,7 +28,7 @@ class Watch:
         self,
         cluster: Cluster,
         resource: Resource,
-        place: Callable[[Manifest], Place | None],
+        place: Callable[[Manifest], RecordKey | None],
         inbox: Inbox,
     ) -> None:
         self._cluster = cluster

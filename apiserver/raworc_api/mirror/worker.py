@@ -1,4 +1,4 @@
-"""The one thread that brings records and custom resources together, one deed after the other."""
+"""The one thread that brings records and custom resources together, one at a time."""
 
 import logging
 import threading
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlalchemy.exc import SQLAlchemyError
 
 from raworc_api.cluster import ClusterError
-from raworc_api.database import Sessions
+from raworc_api.core.database import Database
 from raworc_api.mirror import outbox
 from raworc_api.mirror.exporter import Exporter
 from raworc_api.mirror.importer import Importer
@@ -29,14 +29,14 @@ class Worker:
 
     def __init__(
         self,
-        sessions: Sessions,
+        database: Database,
         exporter: Exporter,
         importer: Importer,
         inbox: Inbox,
         may_write: Callable[[], bool],
         clock: Callable[[], float],
     ) -> None:
-        self._sessions = sessions
+        self._database = database
         self._exporter = exporter
         self._importer = importer
         self._inbox = inbox
@@ -76,7 +76,7 @@ class Worker:
         # If this fails, it is tried again at once; a hint must not get lost with it.
         self._next_look = self._clock()
         while self._may_write():
-            with self._sessions() as db:
+            with self._database() as db:
                 rows = outbox.due(db)
                 wait = None if rows else outbox.seconds_to_next(db)
             if not rows:

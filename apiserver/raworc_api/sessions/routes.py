@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 
-from raworc_api.access import permission
-from raworc_api.idempotency import IdempotencyKey
-from raworc_api.pages import linked
-from raworc_api.permissions import Caller
-from raworc_api.problems import ConflictProblem, InvalidProblem, NotFoundProblem, documented
+from raworc_api.core.access import permission
+from raworc_api.core.idempotency import IdempotencyKey
+from raworc_api.core.pages import linked
+from raworc_api.core.permissions import Caller
+from raworc_api.core.problems import ConflictProblem, InvalidProblem, NotFoundProblem, documented
 from raworc_api.services import Sessions
 from raworc_api.sessions.schemas import SessionBody, SessionQuery, SessionView, StateView
 

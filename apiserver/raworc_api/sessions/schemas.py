@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from raworc_api.bodies import Body, View
-from raworc_api.pages import PageQuery
+from raworc_api.core.bodies import Body, View
+from raworc_api.core.pages import PageQuery
 from raworc_crds.agent_session import MAX_NAME, SessionState
 from raworc_crds.conditions import Condition
 from raworc_crds.space import AgentName, SpaceName

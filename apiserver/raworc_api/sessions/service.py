@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from raworc_api.database import Sessions, Transaction
-from raworc_api.idempotency import check_repeated, fingerprint
+from raworc_api.core.database import Database, Transaction
+from raworc_api.core.idempotency import check_repeated, fingerprint
+from raworc_api.core.pages import Page, cut, read_cursor, write_cursor
+from raworc_api.core.permissions import Caller
+from raworc_api.core.problems import ConflictProblem, ForbiddenProblem, NotFoundProblem, invalid
+from raworc_api.core.wake import Bus, session_topic
 from raworc_api.mirror import outbox
-from raworc_api.pages import Page, cut, read_cursor, write_cursor
-from raworc_api.permissions import Caller
-from raworc_api.problems import ConflictProblem, ForbiddenProblem, NotFoundProblem, invalid
 from raworc_api.sessions import repository
 from raworc_api.sessions.repository import Wanted
 from raworc_api.sessions.schemas import SessionBody, SessionQuery, SessionView
@@ -20,7 +21,6 @@ from raworc_api.sessions.tables import SessionRecord
 from raworc_api.sessions.visibility import visible_session
 from raworc_api.spaces.repository import share_space
 from raworc_api.spaces.tables import SpaceRecord
-from raworc_api.wake import Bus, session_topic
 from raworc_crds.agent_session import KIND, SessionSpec, SessionState
 from raworc_crds.conditions import Condition
 from raworc_crds.wire import dump
@@ -30,7 +30,7 @@ from raworc_crds.wire import dump
 class SessionService:
     """What callers may do with sessions."""
 
-    sessions: Sessions
+    database: Database
     bus: Bus
 
     def list(self, caller: Caller, asked: SessionQuery) -> Page[SessionView]:
@@ -44,7 +44,7 @@ class SessionService:
             text=asked.q,
             after=read_cursor(asked.after),
         )
-        with self.sessions() as db:
+        with self.database() as db:
             rows = repository.list_sessions(db, wanted, asked.limit + 1)
         page, last = cut(rows, asked.limit)
         following = write_cursor(last.created_at, last.id) if last else None
@@ -52,13 +52,13 @@ class SessionService:
 
     def get(self, caller: Caller, session_id: str) -> SessionView:
         """Show one session."""
-        with self.sessions() as db:
+        with self.database() as db:
             return session_view(visible_session(db, caller, session_id, ("sessions", "get")))
 
     def create(self, caller: Caller, body: SessionBody, key: str | None) -> SessionView:
         """Create a session, or find the one that this key created before."""
         mark = fingerprint("session", body)
-        with self.sessions() as db:
+        with self.database() as db:
             if known := _created_before(db, caller, key, mark):
                 return session_view(known)
             _check_space(share_space(db, body.space), caller, body)
@@ -80,7 +80,7 @@ class SessionService:
 
     def delete(self, caller: Caller, session_id: str) -> None:
         """Delete a session: from now on nobody sees it, and the cluster forgets it soon."""
-        with self.sessions() as db:
+        with self.database() as db:
             session = visible_session(db, caller, session_id, ("sessions", "delete"), lock=True)
             session.deleting = True
             session.revision += 1
@@ -89,7 +89,7 @@ class SessionService:
         self._announce(session)
 
     def _wish(self, caller: Caller, session_id: str, *, closed: bool) -> SessionView:
-        with self.sessions() as db:
+        with self.database() as db:
             session = visible_session(db, caller, session_id, ("sessions", "update"), lock=True)
             is_changed = wish_closed(db, session, closed=closed)
             db.commit()

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from raworc_api.database import TABLE, Json, UtcDateTime
+from raworc_api.core.database import TABLE, Json, UtcDateTime
 
 
 class SessionRecord(SQLModel, table=True):

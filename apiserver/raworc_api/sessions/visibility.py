@@ -1,21 +1,29 @@
-"""Which session a caller may see, and which deed on it the caller may do."""
+"""Which session a caller may see, and what the caller may do with it."""
 
-from raworc_api.database import Transaction
-from raworc_api.permissions import Caller
-from raworc_api.problems import ForbiddenProblem, NotFoundProblem
+from raworc_api.core.database import Transaction
+from raworc_api.core.permissions import Caller
+from raworc_api.core.problems import ForbiddenProblem, NotFoundProblem
 from raworc_api.sessions import repository
 from raworc_api.sessions.tables import SessionRecord
 
 
 def visible_session(
-    db: Transaction, caller: Caller, session_id: str, deed: tuple[str, str], *, lock: bool = False
+    db: Transaction,
+    caller: Caller,
+    session_id: str,
+    permission: tuple[str, str],
+    *,
+    lock: bool = False,
 ) -> SessionRecord:
-    """Find a session for a deed (resource, verb); what the caller may not know of is not there."""
+    """Find a session that the caller may use as ``permission`` (resource, verb) says.
+
+    What the caller may not know of is not there.
+    """
     find = repository.lock_session if lock else repository.find_session
     session = find(db, session_id)
     if session is None or not _may_know(caller, session):
         raise NotFoundProblem(f"There is no session '{session_id}'.")
-    resource, verb = deed
+    resource, verb = permission
     if not caller.may(resource, verb, session.space, session.id):
         raise ForbiddenProblem(f"You may not {verb} {resource} in space '{session.space}'.")
     return session

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
 
-from raworc_api.access import permission
-from raworc_api.pages import PageQuery, linked
-from raworc_api.permissions import Caller
-from raworc_api.problems import (
+from raworc_api.core.access import permission
+from raworc_api.core.pages import PageQuery, linked
+from raworc_api.core.permissions import Caller
+from raworc_api.core.problems import (
     ConflictProblem,
     InvalidProblem,
     NotFoundProblem,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from raworc_api.bodies import View
+from raworc_api.core.bodies import View
 from raworc_crds.conditions import Condition
 from raworc_crds.space import RESERVED_NAME, AgentSource, Quota, SpaceName, SpaceSpec
 from raworc_crds.wire import Resources

@@ -7,11 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from raworc_api.database import Sessions, Transaction
-from raworc_api.mirror import outbox
-from raworc_api.pages import Page, PageQuery, cut
-from raworc_api.permissions import Caller
-from raworc_api.problems import (
+from raworc_api.core.database import Database, Transaction
+from raworc_api.core.pages import Page, PageQuery, cut
+from raworc_api.core.permissions import Caller
+from raworc_api.core.problems import (
     ConflictProblem,
     ForbiddenProblem,
     InvalidProblem,
@@ -20,11 +19,12 @@ from raworc_api.problems import (
     pointer,
     said,
 )
+from raworc_api.core.wake import Bus
+from raworc_api.mirror import outbox
 from raworc_api.sessions import repository as session_repository
 from raworc_api.spaces import repository
 from raworc_api.spaces.schemas import SpaceBody, SpaceFields, SpaceView
 from raworc_api.spaces.tables import SpaceRecord
-from raworc_api.wake import Bus
 from raworc_crds import agent_session
 from raworc_crds.conditions import Condition, Status
 from raworc_crds.space import KIND, SpaceCondition, SpaceSpec
@@ -37,28 +37,28 @@ Change = Callable[[SpaceSpec], SpaceSpec]
 class SpaceService:
     """What callers may do with spaces."""
 
-    sessions: Sessions
+    database: Database
     bus: Bus
 
     def list(self, caller: Caller, asked: PageQuery) -> Page[SpaceView]:
         """List the spaces that the caller may see, by name."""
         names = caller.spaces("spaces", "list")
-        with self.sessions() as db:
+        with self.database() as db:
             rows = repository.list_spaces(db, names, asked.after, asked.limit + 1)
         page, last = cut(rows, asked.limit)
         return Page([space_view(row) for row in page], last.name if last else None)
 
-    def get(self, caller: Caller, name: str, deed: tuple[str, str]) -> SpaceRecord:
-        """Find a space for a deed (resource, verb) of the caller."""
-        with self.sessions() as db:
-            return visible(repository.find_space(db, name), caller, name, deed)
+    def get(self, caller: Caller, name: str, permission: tuple[str, str]) -> SpaceRecord:
+        """Find a space for a permission (resource, verb) of the caller."""
+        with self.database() as db:
+            return visible(repository.find_space(db, name), caller, name, permission)
 
     def create(self, caller: Caller, body: SpaceBody) -> SpaceRecord:
         """Create a space."""
         if not caller.may("spaces", "create", body.name, body.name):
             raise ForbiddenProblem(f"You may not create space '{body.name}'.")
         space = _new_space(caller, body)
-        with self.sessions() as db:
+        with self.database() as db:
             if not repository.add_space(db, space):
                 raise ConflictProblem(f"There is a space '{body.name}' already.")
             outbox.request(db, KIND, space.name, space.name)
@@ -67,11 +67,16 @@ class SpaceService:
         return space
 
     def change(
-        self, caller: Caller, name: str, deed: tuple[str, str], change: Change, version: str | None
+        self,
+        caller: Caller,
+        name: str,
+        permission: tuple[str, str],
+        change: Change,
+        version: str | None,
     ) -> SpaceRecord:
         """Change the spec of a space, unless it is not the version that the caller read."""
-        with self.sessions() as db:
-            space = visible(repository.lock_space(db, name), caller, name, deed)
+        with self.database() as db:
+            space = visible(repository.lock_space(db, name), caller, name, permission)
             check_version(space, version)
             spec = change(SpaceSpec.model_validate(space.spec))
             _write_spec(db, space, spec)
@@ -81,7 +86,7 @@ class SpaceService:
 
     def delete(self, caller: Caller, name: str, version: str | None) -> None:
         """Delete a space and its sessions: from now on nobody sees them."""
-        with self.sessions() as db:
+        with self.database() as db:
             space = visible(repository.lock_space(db, name), caller, name, ("spaces", "delete"))
             check_version(space, version)
             space.deleting = True
@@ -116,12 +121,12 @@ def parsed(content: Mapping[str, Any]) -> SpaceSpec:
 
 
 def visible(
-    space: SpaceRecord | None, caller: Caller, name: str, deed: tuple[str, str]
+    space: SpaceRecord | None, caller: Caller, name: str, permission: tuple[str, str]
 ) -> SpaceRecord:
-    """Let a caller do a deed on a space; what the caller may not know of is not there."""
+    """Let a caller do a permission on a space; what the caller may not know of is not there."""
     if space is None or space.deleting or not caller.may("spaces", "get", name, name):
         raise NotFoundProblem(f"There is no space '{name}'.")
-    resource, verb = deed
+    resource, verb = permission
     if not caller.may(resource, verb, name, name if resource == "spaces" else None):
         raise ForbiddenProblem(f"You may not {verb} {resource} of space '{name}'.")
     return space

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Field, SQLModel
 
-from raworc_api.database import TABLE, Json, UtcDateTime
+from raworc_api.core.database import TABLE, Json, UtcDateTime
 
 
 class SpaceRecord(SQLModel, table=True):

@@ -19,15 +19,15 @@ from sqlalchemy import Engine
 from tests.component.raworc_api.memory_cluster import MemoryCluster
 
 from raworc_api.accounts.tables import Account, RoleBinding
-from raworc_api.app import Beside, create_app
+from raworc_api.app import Lifespan, create_app
 from raworc_api.cluster import PodIdentity
-from raworc_api.database import Sessions, database_sessions
-from raworc_api.peers import PATH, Peer
-from raworc_api.security import Tokens
+from raworc_api.core.database import Database, open_database
+from raworc_api.core.peers import PATH, Peer
+from raworc_api.core.security import Tokens
+from raworc_api.core.wake import Bus, Hint
 from raworc_api.server import Server, server_config
-from raworc_api.services import Ground, Services, make_services
+from raworc_api.services import Context, Services, make_services
 from raworc_api.settings import DatabaseSettings, Settings
-from raworc_api.wake import Bus, Hint
 from raworc_crds.names import SESSION_ACCOUNT
 
 KEYS = {"1": "k" * 32}
@@ -40,7 +40,7 @@ class Replica:
     """One server, in a thread of its own."""
 
     def __init__(
-        self, database: Sessions, cluster: MemoryCluster, listening: socket.socket
+        self, database: Database, cluster: MemoryCluster, listening: socket.socket
     ) -> None:
         self.listening = listening
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -49,13 +49,13 @@ class Replica:
         self.tokens = Tokens(KEYS)
         nowhere = DatabaseSettings("nowhere", 1, "n", "u", "p")
         settings = Settings(nowhere, Path("/nowhere"), Path("/nowhere"))
-        self.ground = Ground(settings, self.tokens, database, self.bus, cluster, asyncio.Event())
-        self.services: Services = make_services(self.ground, lambda: self.is_alive)
+        self.context = Context(settings, self.tokens, database, self.bus, cluster, asyncio.Event())
+        self.services: Services = make_services(self.context, lambda: self.is_alive)
 
     def prepare(self, others: Sequence["Replica"]) -> None:
         """Make the application; FastAPI sets aside warnings for that, which no thread may see."""
-        app = create_app(self.ground, self.services, [self._linked(others)])
-        self._server = Server(server_config(app, 0), self.ground.stop)
+        app = create_app(self.context, self.services, [self._linked(others)])
+        self._server = Server(server_config(app, 0), self.context.stop)
 
     def start(self) -> None:
         """Serve until it is stopped."""
@@ -68,7 +68,7 @@ class Replica:
         self._thread.join(_SECONDS)
         return not self._thread.is_alive()
 
-    def _linked(self, others: Sequence["Replica"]) -> Beside:
+    def _linked(self, others: Sequence["Replica"]) -> Lifespan:
         @asynccontextmanager
         async def linked() -> AsyncIterator[None]:
             async with httpx2.AsyncClient(trust_env=False) as client:
@@ -94,7 +94,7 @@ class _Fan:
 @contextmanager
 def running_replicas(engine: Engine, cluster: MemoryCluster, count: int) -> Iterator[list[Replica]]:
     """Run replicas that know one another."""
-    database = database_sessions(engine)
+    database = open_database(engine)
     replicas = [Replica(database, cluster, _listening()) for _ in range(count)]
     for replica in replicas:
         replica.prepare([other for other in replicas if other is not replica])
@@ -120,7 +120,7 @@ class ApiBed:
     """The replicas, with accounts, a space and hosts as a test wants them."""
 
     replicas: list[Replica]
-    database: Sessions
+    database: Database
     cluster: MemoryCluster
     clients: list[httpx2.Client] = field(default_factory=list)
 

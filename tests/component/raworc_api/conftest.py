@@ -19,7 +19,7 @@ from tests.component.raworc_api.api_bed import ApiBed, Replica, running_replicas
 from tests.component.raworc_api.memory_cluster import MemoryCluster
 
 from raworc_api.accounts.tables import Role
-from raworc_api.database import Sessions, database_engine, database_sessions, database_url
+from raworc_api.core.database import Database, database_engine, database_url, open_database
 from raworc_api.migrate import ROLES, migrate
 from raworc_api.schema import TABLES
 from raworc_api.settings import DatabaseSettings
@@ -52,7 +52,7 @@ def mysql_server() -> Iterator[DatabaseSettings]:
 
 
 @pytest.fixture(scope="module")
-def database(mysql_server: DatabaseSettings, request: pytest.FixtureRequest) -> Iterator[Engine]:
+def migrated(mysql_server: DatabaseSettings, request: pytest.FixtureRequest) -> Iterator[Engine]:
     """Return the engine of a migrated database that belongs to the test module."""
     module = re.sub(r"\W", "_", request.module.__name__.rpartition(".")[2])
     name = f"raworc_{module}_{os.getpid()}"[:64]
@@ -65,10 +65,10 @@ def database(mysql_server: DatabaseSettings, request: pytest.FixtureRequest) -> 
 
 
 @pytest.fixture
-def engine(database: Engine) -> Iterator[Engine]:
+def engine(migrated: Engine) -> Iterator[Engine]:
     """Return the module's engine, with empty tables but for the roles of the start."""
-    yield database
-    with database.begin() as connection:
+    yield migrated
+    with migrated.begin() as connection:
         for table in reversed(TABLES):
             is_seeded = Role.name.in_(ROLES)  # type: ignore[attr-defined] # a column, to SQLModel
             kept = ~is_seeded if table is Role else text("TRUE")
@@ -76,15 +76,15 @@ def engine(database: Engine) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def sessions(engine: Engine) -> Sessions:
+def database(engine: Engine) -> Database:
     """Return the factory of database sessions."""
-    return database_sessions(engine)
+    return open_database(engine)
 
 
 @pytest.fixture
-def db(sessions: Sessions) -> Iterator[Session]:
+def db(database: Database) -> Iterator[Session]:
     """Return one database session, which is closed after the test."""
-    with sessions() as session:
+    with database() as session:
         yield session
 
 
@@ -151,18 +151,18 @@ def api_cluster() -> MemoryCluster:
 
 
 @pytest.fixture(scope="module")
-def replicas(database: Engine, api_cluster: MemoryCluster) -> Iterator[list[Replica]]:
+def replicas(migrated: Engine, api_cluster: MemoryCluster) -> Iterator[list[Replica]]:
     """Run two replicas of the server for the test module."""
-    with running_replicas(database, api_cluster, 2) as running:
+    with running_replicas(migrated, api_cluster, 2) as running:
         yield running
 
 
 @pytest.fixture
 def bed(
-    replicas: list[Replica], sessions: Sessions, api_cluster: MemoryCluster
+    replicas: list[Replica], database: Database, api_cluster: MemoryCluster
 ) -> Iterator[ApiBed]:
     """Return the replicas with an administrator, the users Ann and Bob, and a space."""
-    bed = ApiBed(replicas, sessions, api_cluster)
+    bed = ApiBed(replicas, database, api_cluster)
     bed.account("admin", "admin")
     bed.account("ann")
     bed.account("bob")

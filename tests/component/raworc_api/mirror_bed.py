@@ -8,21 +8,21 @@ from sqlmodel import Session, select
 from tests.component.raworc_api.memory_cluster import MemoryCluster
 
 from raworc_api.cluster import SESSIONS, SPACES, Key, Manifest, Resource
-from raworc_api.database import Sessions
+from raworc_api.core.database import Database
+from raworc_api.core.wake import Bus
 from raworc_api.messages.tables import MessageRecord
 from raworc_api.mirror import outbox
 from raworc_api.mirror.exporter import Exporter
 from raworc_api.mirror.importer import Importer
 from raworc_api.mirror.inbox import Inbox, Listed, Seen
 from raworc_api.mirror.kinds import Kind
-from raworc_api.mirror.outbox import Place
+from raworc_api.mirror.outbox import RecordKey
 from raworc_api.mirror.session_kind import SessionKind
 from raworc_api.mirror.space_kind import SpaceKind
 from raworc_api.mirror.tables import OutboxRow
 from raworc_api.mirror.worker import Worker
 from raworc_api.sessions.tables import SessionRecord
 from raworc_api.spaces.tables import SpaceRecord
-from raworc_api.wake import Bus
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SPACE = "team"
@@ -46,8 +46,8 @@ class HeardBus(Bus):
 class MirrorBed:
     """A worker on a real database and a cluster in memory; nothing runs by itself."""
 
-    def __init__(self, sessions: Sessions) -> None:
-        self.sessions = sessions
+    def __init__(self, database: Database) -> None:
+        self.database = database
         self.cluster = MemoryCluster()
         self.cluster.namespaces.add(NAMESPACE)
         self.bus = HeardBus()
@@ -61,10 +61,10 @@ class MirrorBed:
     def start(self) -> None:
         """Start a mirror, as a process does that knows nothing yet."""
         self.inbox = Inbox()
-        exporter = Exporter(self.cluster, self.sessions, self.bus, self._kinds, lambda: NOW)
-        importer = Importer(self.cluster, self.sessions, exporter, self._kinds, lambda: NOW)
+        exporter = Exporter(self.cluster, self.database, self.bus, self._kinds, lambda: NOW)
+        importer = Importer(self.cluster, self.database, exporter, self._kinds, lambda: NOW)
         self.worker = Worker(
-            self.sessions, exporter, importer, self.inbox, lambda: True, lambda: 0.0
+            self.database, exporter, importer, self.inbox, lambda: True, lambda: 0.0
         )
 
     def restart(self) -> None:
@@ -109,7 +109,7 @@ class MirrorBed:
 
     def add_space(self, **spec: object) -> None:
         """Make a space as REST does."""
-        with self.sessions() as db:
+        with self.database() as db:
             db.add(
                 SpaceRecord(name=SPACE, spec=spec, created_by="ann", created_at=NOW, updated_at=NOW)
             )
@@ -119,7 +119,7 @@ class MirrorBed:
     def add_session(self, name: str = "one", **spec: object) -> str:
         """Make a session as REST does."""
         session_id = str(uuid4())
-        with self.sessions() as db:
+        with self.database() as db:
             db.add(
                 SessionRecord(
                     id=session_id,
@@ -153,7 +153,7 @@ class MirrorBed:
         self, name: str = "one", spec: dict[str, Any] | None = None, **fields: object
     ) -> None:
         """Change a session's record as REST does."""
-        with self.sessions() as db:
+        with self.database() as db:
             session = self._session(db, name)
             session.spec = {**session.spec, **(spec or {})}
             session.closed = session.spec["closed"]
@@ -164,7 +164,7 @@ class MirrorBed:
 
     def change_space(self, **spec: object) -> None:
         """Change the space's record as REST does."""
-        with self.sessions() as db:
+        with self.database() as db:
             space = db.get_one(SpaceRecord, SPACE)
             space.spec = {**space.spec, **spec}
             outbox.request(db, SPACES.kind, SPACE, SPACE)
@@ -172,28 +172,28 @@ class MirrorBed:
 
     def session(self, name: str = "one") -> SessionRecord:
         """Return a session's record; there must be one."""
-        with self.sessions() as db:
+        with self.database() as db:
             return self._session(db, name)
 
     def space(self) -> SpaceRecord:
         """Return the space's record; there must be one."""
-        with self.sessions() as db:
+        with self.database() as db:
             return db.get_one(SpaceRecord, SPACE)
 
     def names(self) -> set[str]:
         """Return the names of all sessions that have an object."""
-        with self.sessions() as db:
+        with self.database() as db:
             return {one.name for one in db.exec(select(SessionRecord)) if one.uid is not None}
 
     def count(self, table: type[Any]) -> int:
         """Count the rows of a table."""
-        with self.sessions() as db:
+        with self.database() as db:
             return len(db.exec(select(table)).all())
 
-    def waiting(self) -> list[Place]:
+    def waiting(self) -> list[RecordKey]:
         """Return for which objects a row waits in the outbox."""
-        with self.sessions() as db:
-            return [outbox.place_of(row) for row in db.exec(select(OutboxRow))]
+        with self.database() as db:
+            return [outbox.key_of(row) for row in db.exec(select(OutboxRow))]
 
     def _session(self, db: Session, name: str) -> SessionRecord:
         query = select(SessionRecord).where(

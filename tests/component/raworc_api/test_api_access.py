@@ -14,15 +14,15 @@ from tests.component.raworc_api.api_bed import KEYS, SPACE, ApiBed, refusal
 from raworc_api.accounts.service import AccountService
 from raworc_api.accounts.tables import Account, RoleBinding
 from raworc_api.cluster import ClusterError, PodIdentity
-from raworc_api.database import Sessions
-from raworc_api.security import PEERS_AUDIENCE, Passwords, Tokens
+from raworc_api.core.database import Database
+from raworc_api.core.security import PEERS_AUDIENCE, Passwords, Tokens
 
 PASSWORD = "a good long password"
 
 
 @pytest.fixture
-def accounts(sessions: Sessions) -> AccountService:
-    return AccountService(sessions, Passwords(), Tokens(KEYS), 300)
+def accounts(database: Database) -> AccountService:
+    return AccountService(database, Passwords(), Tokens(KEYS), 300)
 
 
 @pytest.fixture
@@ -53,12 +53,12 @@ def test_the_administrator_logs_in_and_sees_who_that_is(
 
 
 def test_the_first_administrator_is_made_once_and_follows_the_password(
-    accounts: AccountService, sessions: Sessions
+    accounts: AccountService, database: Database
 ) -> None:
     for password in (PASSWORD, PASSWORD, "another long password"):
         accounts.ensure_admin(password)
         assert accounts.login("admin", password).text
-    with sessions() as db:
+    with database() as db:
         assert db.exec(select(func.count()).select_from(RoleBinding)).one() == 1
         assert db.exec(select(func.count()).select_from(Account)).one() == 1
 

@@ -22,21 +22,21 @@ from raworc_api.cluster import (
     Key,
     Manifest,
 )
-from raworc_api.database import Sessions
+from raworc_api.core.database import Database
+from raworc_api.core.wake import session_topic
 from raworc_api.messages.tables import MessageRecord
 from raworc_api.mirror import outbox
-from raworc_api.mirror.outbox import Place
+from raworc_api.mirror.outbox import RecordKey
 from raworc_api.mirror.session_kind import SessionKind
 from raworc_api.mirror.tables import OutboxRow
 from raworc_api.sessions.tables import SessionRecord
-from raworc_api.wake import session_topic
 
-ONE = Place(SESSIONS.kind, SPACE, "one")
+ONE = RecordKey(SESSIONS.kind, SPACE, "one")
 
 
 @pytest.fixture
-def bed(sessions: Sessions) -> MirrorBed:
-    return MirrorBed(sessions)
+def bed(database: Database) -> MirrorBed:
+    return MirrorBed(database)
 
 
 def test_a_new_session_is_applied_with_its_id(bed: MirrorBed) -> None:
@@ -95,7 +95,7 @@ def test_back_off_starts_small_grows_and_ends_at_half_a_minute(bed: MirrorBed) -
     bed.add_session()
     waits = []
     for _ in range(10):
-        with bed.sessions() as db:
+        with bed.database() as db:
             row = db.exec(select(OutboxRow)).one()
             bed.worker._exporter.export(row)
             wait = outbox.seconds_to_next(db)
@@ -129,7 +129,7 @@ def test_a_quota_is_said_and_tried_again(bed: MirrorBed) -> None:
     bed.export()
     revision = bed.session().revision
     assert bed.session().conditions[0]["reason"] == "Forbidden"
-    with bed.sessions() as db:
+    with bed.database() as db:
         bed.worker._exporter.export(db.exec(select(OutboxRow)).one())
     assert bed.session().revision == revision  # the same again is nothing new
     assert bed.waiting() == [ONE]
@@ -183,7 +183,7 @@ def test_a_change_during_an_apply_is_not_lost(
 
     with monkeypatch.context() as patched:
         patched.setattr(bed.cluster, "apply", apply_and_change)
-        with bed.sessions() as db:
+        with bed.database() as db:
             bed.worker._exporter.export(db.exec(select(OutboxRow)).one())
     assert bed.waiting() == [ONE]
     bed.settle()
@@ -257,11 +257,11 @@ def test_a_change_does_not_bring_back_what_kubectl_deleted(bed: MirrorBed) -> No
 
 def test_two_requests_leave_one_row_with_the_earlier_time(bed: MirrorBed) -> None:
     for delay in (5, 0, 9):
-        with bed.sessions() as db:
+        with bed.database() as db:
             outbox.request(db, *ONE, delay)
             db.commit()
     assert bed.waiting() == [ONE]
-    with bed.sessions() as db:
+    with bed.database() as db:
         assert len(outbox.due(db)) == 1
         row = outbox.due(db)[0]
         assert abs(row.available_at - datetime.now(UTC)).total_seconds() < 60

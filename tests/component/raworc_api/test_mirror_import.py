@@ -17,19 +17,19 @@ from tests.component.raworc_api.mirror_bed import (
 from raworc_api.accounts.tables import RoleBinding
 from raworc_api.builds.tables import BuildRecord
 from raworc_api.cluster import SESSIONS, ClusterError, InvalidObjectError
-from raworc_api.database import Sessions
+from raworc_api.core.database import Database
+from raworc_api.core.wake import session_topic
 from raworc_api.messages.tables import MessageRecord
 from raworc_api.mirror import outbox
 from raworc_api.sessions.tables import SessionRecord
 from raworc_api.spaces.tables import SpaceRecord
-from raworc_api.wake import session_topic
 
 READY = {"type": "PodReady", "status": "True", "reason": "PodRunning"}
 
 
 @pytest.fixture
-def bed(sessions: Sessions) -> MirrorBed:
-    return MirrorBed(sessions)
+def bed(database: Database) -> MirrorBed:
+    return MirrorBed(database)
 
 
 def test_a_space_and_a_session_of_kubectl_appear(bed: MirrorBed) -> None:
@@ -200,8 +200,8 @@ def test_a_late_word_on_an_old_object_leaves_the_new_one_alone(bed: MirrorBed) -
 
 def test_a_refused_session_is_adopted_when_kubectl_makes_it(bed: MirrorBed) -> None:
     session_id = bed.add_session()
-    with bed.sessions() as db:
-        outbox.drop(db, outbox.Place(SESSIONS.kind, SPACE, "one"))
+    with bed.database() as db:
+        outbox.drop(db, outbox.RecordKey(SESSIONS.kind, SPACE, "one"))
         db.commit()
     live = bed.cluster.create(session_key(), session_manifest(agent="good"))
     bed.hear()
@@ -254,7 +254,7 @@ def test_builds_are_recorded_as_they_go(bed: MirrorBed) -> None:
     bed.hear()
     bed.cluster.set_status(space_key(), build=build | {"startTime": "2026-01-01T11:00:00Z"})
     bed.hear()
-    with bed.sessions() as db:
+    with bed.database() as db:
         first, second = db.exec(select(BuildRecord).order_by("started_at"))
     assert (first.status, first.image_tag) == ("failed", "raworc_space_team:abc")
     assert first.error == {"reason": "BuildFailed", "message": "pip said no"}
@@ -269,7 +269,7 @@ def test_a_space_goes_with_all_that_is_only_the_apis(bed: MirrorBed) -> None:
     bed.cluster.failures["one"] = InvalidObjectError("no")
     bed.add_session()
     bed.settle()
-    with bed.sessions() as db:
+    with bed.database() as db:
         db.add(RoleBinding(principal="ann", role="user", space=SPACE))
         db.commit()
     bed.cluster.delete(space_key())
@@ -298,8 +298,8 @@ def test_what_was_applied_and_deleted_unseen_goes_with_its_deletion(bed: MirrorB
     bed.add_session()
     live = bed.cluster.create(session_key(), session_manifest())
     bed.change_session(deleting=True)
-    with bed.sessions() as db:
-        outbox.drop(db, outbox.Place(SESSIONS.kind, SPACE, "one"))
+    with bed.database() as db:
+        outbox.drop(db, outbox.RecordKey(SESSIONS.kind, SPACE, "one"))
         db.commit()
     bed.tell(SESSIONS, live, is_deleted=True)
     assert bed.count(SessionRecord) == 0

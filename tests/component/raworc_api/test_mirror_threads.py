@@ -11,7 +11,7 @@ from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 from tests.component.raworc_api.mirror_bed import MirrorBed, session_key, session_manifest
 
 from raworc_api.cluster import ClusterError
-from raworc_api.database import Sessions
+from raworc_api.core.database import Database
 from raworc_api.mirror import outbox
 from raworc_api.mirror.lease import Lease
 from raworc_api.mirror.mirror import Mirror
@@ -20,8 +20,8 @@ Start = Callable[[str], Mirror]
 
 
 @pytest.fixture
-def bed(sessions: Sessions) -> MirrorBed:
-    return MirrorBed(sessions)
+def bed(database: Database) -> MirrorBed:
+    return MirrorBed(database)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def start(bed: MirrorBed) -> Iterator[Start]:
 
     def start(name: str) -> Mirror:
         lease = Lease(bed.cluster, "raworc-system", name, lambda: datetime.now(UTC), time.monotonic)
-        mirror = Mirror(bed.cluster, bed.sessions, bed.bus, lease, "raworc-")
+        mirror = Mirror(bed.cluster, bed.database, bed.bus, lease, "raworc-")
         mirrors.append(mirror)
         mirror.start()
         return mirror

@@ -17,15 +17,15 @@ import kopf
 import pytest
 from kmock._internal import parsing
 
-from raworc_operator.cluster import ClusterError, ExistsError, KubernetesCluster
-from raworc_operator.handlers.operator import operator_settings
-from raworc_operator.objects import Manifest, key_of
-from raworc_operator.reconcile.world import World
-from raworc_operator.registry import RegistryError
+from raworc_kube.client import ClusterError, ExistsError, KubernetesCluster
+from raworc_kube.objects import Manifest, key_of
+from raworc_operator.context import Context
+from raworc_operator.kopf_settings import operator_settings
 from raworc_operator.settings import Settings
-from raworc_operator.sources.git import Git
-from raworc_operator.sources.problems import SourceError
-from raworc_operator.turns import Turns
+from raworc_operator.workqueue import WorkQueue
+from raworc_sources.git import Git
+from raworc_sources.problems import SourceError
+from raworc_sources.registry import RegistryError
 
 _DEADLINE_SECONDS = 10
 _parse_inside = parsing.parse_path
@@ -160,21 +160,21 @@ class Bed:
             return False
 
     @asynccontextmanager
-    async def operator(self) -> AsyncIterator[World]:
+    async def operator(self) -> AsyncIterator[Context]:
         """Run the operator."""
         executor = ThreadPoolExecutor(8)
         transient = (ClusterError, RegistryError)
-        turns = (Turns(executor, transient), Turns(executor, transient))
-        world = World(MockedCluster(), self.registry, self.git, SETTINGS, *turns)
+        turns = (WorkQueue(executor, transient), WorkQueue(executor, transient))
+        context = Context(MockedCluster(), self.registry, self.git, SETTINGS, *turns)
         settings = operator_settings(executor)
         settings.watching.label_selectors.clear()
         stop = threading.Event()
         for each in turns:
             each.start()
         # In a loop of its own, so that at its end it does not wait for the tasks of the mock.
-        running = asyncio.create_task(asyncio.to_thread(_run, settings, world, stop))
+        running = asyncio.create_task(asyncio.to_thread(_run, settings, context, stop))
         try:
-            yield world
+            yield context
         finally:
             for each in turns:
                 await asyncio.to_thread(each.stop)
@@ -183,13 +183,13 @@ class Bed:
             await asyncio.to_thread(executor.shutdown)
 
 
-def _run(settings: kopf.OperatorSettings, world: World, stop: threading.Event) -> None:
+def _run(settings: kopf.OperatorSettings, context: Context, stop: threading.Event) -> None:
     kopf.run(
         clusterwide=True,
         standalone=True,
         identity="test",  # type: ignore[arg-type]  # its type is not public
         settings=settings,
-        memo=kopf.Memo(world=world),
+        memo=kopf.Memo(context=context),
         stop_flag=stop,
     )
 

@@ -10,10 +10,10 @@ import pytest
 from tests.authority import Authority
 from tests.https_git_server import https_server
 
-from raworc_operator.checkout.fetch import fetch_commit
-from raworc_operator.checkout.request import AgentRequest
-from raworc_operator.sources.git import Git
-from raworc_operator.sources.problems import UnreachableError
+from raworc_sources.checkout.fetch import fetch_commit
+from raworc_sources.checkout.request import AgentRequest
+from raworc_sources.git import Git
+from raworc_sources.problems import UnreachableError
 
 NAMED = {"name": "echo", "description": "", "purpose": ""}
 

@@ -5,8 +5,8 @@ from typing import Any
 from tests.component.raworc_operator.conftest import Bed, Eventually
 
 from raworc_crds.space import SpaceReason
-from raworc_operator.objects import Manifest
-from raworc_operator.sources.problems import SourceError
+from raworc_kube.objects import Manifest
+from raworc_sources.problems import SourceError
 
 SPACES = "raworc.dev/v1alpha1/spaces"
 SESSIONS = "raworc.dev/v1alpha1/agentsessions"

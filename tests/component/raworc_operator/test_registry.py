@@ -10,7 +10,7 @@ import pytest
 from tests.authority import Authority
 from tests.component.raworc_operator.registry_server import DIGEST, RegistryServer
 
-from raworc_operator.registry import AccountRefusedError, ImageRegistry, RegistryError
+from raworc_sources.registry import AccountRefusedError, ImageRegistry, RegistryError
 
 REPOSITORY = "raworc_space_a"
 

@@ -4,9 +4,9 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from raworc_api.accounts.schemas import LoginBody
-from raworc_api.bodies import Metadata, PlainText
+from raworc_api.core.bodies import Metadata, PlainText
+from raworc_api.core.idempotency import fingerprint
 from raworc_api.host.schemas import AnswerBody, PieceBody
-from raworc_api.idempotency import fingerprint
 from raworc_api.messages.schemas import MessageBody
 from raworc_api.sessions.schemas import SessionBody, SessionQuery
 from raworc_api.spaces.schemas import SpaceBody, SpaceFields

@@ -1,6 +1,6 @@
 """Answers that are kept for some seconds."""
 
-from raworc_api.cache import ExpiringCache
+from raworc_api.core.cache import ExpiringCache
 
 
 class Clock:

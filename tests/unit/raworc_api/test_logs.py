@@ -3,7 +3,7 @@ import logging
 
 import pytest
 
-from raworc_api.logs import JsonLine, is_worth_a_line
+from raworc_api.core.logs import JsonLine, is_worth_a_line
 
 
 def record(message: str, *values: object) -> logging.LogRecord:

@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
-from raworc_api.pages import PageQuery, cut, read_cursor, write_cursor
-from raworc_api.problems import InvalidProblem
+from raworc_api.core.pages import PageQuery, cut, read_cursor, write_cursor
+from raworc_api.core.problems import InvalidProblem
 
 NOON = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 

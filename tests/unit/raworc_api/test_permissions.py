@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 import pytest
 
 from raworc_api.accounts.service import parse_rules
+from raworc_api.core.permissions import Ask, Caller, Grant, Rule, authorize, authorize_somewhere
 from raworc_api.migrate import ROLES
-from raworc_api.permissions import Ask, Caller, Grant, Rule, authorize, authorize_somewhere
 
 READ = Rule(frozenset({"sessions"}), frozenset({"get", "list"}))
 

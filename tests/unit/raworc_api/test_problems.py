@@ -1,6 +1,6 @@
 import json
 
-from raworc_api.problems import NotFoundProblem, TooManyProblem, invalid, pointer, render, said
+from raworc_api.core.problems import NotFoundProblem, TooManyProblem, invalid, pointer, render, said
 
 
 def test_a_problem_says_what_rfc_9457_and_older_clients_want() -> None:

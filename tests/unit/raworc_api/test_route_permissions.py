@@ -11,12 +11,12 @@ from fastapi import APIRouter, FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext, iter_route_contexts
 
-from raworc_api.access import FromPeer, Permission, logged_in, public, session_pod
 from raworc_api.app import create_app
-from raworc_api.security import Tokens
-from raworc_api.services import Ground, make_services
+from raworc_api.core.access import FromPeer, Permission, logged_in, public, session_pod
+from raworc_api.core.security import Tokens
+from raworc_api.core.wake import Bus
+from raworc_api.services import Context, make_services
 from raworc_api.settings import DatabaseSettings, Settings
-from raworc_api.wake import Bus
 
 DESCRIPTION = "/api/v0/openapi.json"
 RESOURCES = {"spaces", "agents", "space-builds", "sessions", "messages"}
@@ -28,8 +28,8 @@ PUBLIC = {"/health", "/ready", "/version", "/auth/login"}
 def app() -> FastAPI:
     settings = Settings(DatabaseSettings("db", 1, "n", "u", "p"), Path("/keys"), Path("/password"))
     tokens = Tokens({"1": "k" * 32})
-    ground = Ground(settings, tokens, Mock(), Bus(), Mock(), asyncio.Event())
-    return create_app(ground, make_services(ground, lambda: True))
+    context = Context(settings, tokens, Mock(), Bus(), Mock(), asyncio.Event())
+    return create_app(context, make_services(context, lambda: True))
 
 
 def routes(app: FastAPI) -> Iterator[RouteContext]:

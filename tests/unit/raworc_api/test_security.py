@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from jose import jwt
 
-from raworc_api import security
-from raworc_api.problems import TooManyProblem, UnauthenticatedProblem
-from raworc_api.security import (
+from raworc_api.core import security
+from raworc_api.core.problems import TooManyProblem, UnauthenticatedProblem
+from raworc_api.core.security import (
     AUDIENCE,
     ISSUER,
     PEERS_AUDIENCE,

@@ -5,7 +5,7 @@ from threading import Thread
 
 import pytest
 
-from raworc_api.wake import Bus, Hint, Reader, session_topic
+from raworc_api.core.wake import Bus, Hint, Reader, session_topic
 
 ONE = session_topic("one")
 

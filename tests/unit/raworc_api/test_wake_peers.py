@@ -8,10 +8,10 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from raworc_api import problems
-from raworc_api.peers import PATH, Peer, Peers, peer_router
-from raworc_api.security import AUDIENCE, PEERS_AUDIENCE, Token, Tokens
-from raworc_api.wake import Bus, Hint
+from raworc_api.core import problems
+from raworc_api.core.peers import PATH, Peer, Peers, peer_router
+from raworc_api.core.security import AUDIENCE, PEERS_AUDIENCE, Token, Tokens
+from raworc_api.core.wake import Bus, Hint
 
 URL = f"http://peer{PATH}"
 TOKENS = Tokens({"1": "k" * 32})
@@ -117,7 +117,7 @@ async def test_a_large_hint_travels_alone() -> None:
 async def test_a_token_is_signed_anew_before_it_ends(
     monkeypatch: pytest.MonkeyPatch, seconds: int, signed: int
 ) -> None:
-    monkeypatch.setattr("raworc_api.peers._TOKEN_SECONDS", seconds)
+    monkeypatch.setattr("raworc_api.core.peers._TOKEN_SECONDS", seconds)
     tokens = CountingTokens({"1": "k" * 32})
     posted: list[str] = []
 

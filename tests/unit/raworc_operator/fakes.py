@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from raworc_operator.cluster import ExistsError
-from raworc_operator.objects import Key, Kind, Manifest, key_of
-from raworc_operator.sources.git import Git
-from raworc_operator.sources.problems import SourceError
+from raworc_kube.client import ExistsError
+from raworc_kube.objects import Key, Kind, Manifest, key_of
+from raworc_sources.git import Git
+from raworc_sources.problems import SourceError
 
 
 @dataclass

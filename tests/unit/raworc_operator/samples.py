@@ -6,8 +6,8 @@ from typing import Any
 
 from raworc_crds.agent_session import SessionSpec
 from raworc_crds.space import AgentSource, SpaceSpec
-from raworc_operator.lifecycle import RESTARTS_ANNOTATION, SessionView
-from raworc_operator.objects import Manifest
+from raworc_kube.objects import Manifest
+from raworc_operator.sessions.view import RESTARTS_ANNOTATION, SessionSnapshot
 from raworc_operator.settings import Settings
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -92,10 +92,10 @@ def claim(phase: str = "Bound") -> Manifest:
     return owned("PersistentVolumeClaim", {"phase": phase})
 
 
-def view(of: Manifest | None = None, **parts: Manifest | None) -> SessionView:
+def view(of: Manifest | None = None, **parts: Manifest | None) -> SessionSnapshot:
     """What a session's reconcile sees."""
     seen = of or session()
-    return SessionView(
+    return SessionSnapshot(
         session=seen,
         spec=SessionSpec.model_validate(seen["spec"]),
         space=parts.get("space", space()),

@@ -29,21 +29,21 @@ from tests.unit.raworc_operator.samples import (
 )
 
 from raworc_crds.space import Quota
-from raworc_operator.build_key import PinnedAgent
-from raworc_operator.builders.authorities import authorities
-from raworc_operator.builders.build_job import build_job
-from raworc_operator.builders.event import event
-from raworc_operator.builders.namespace import (
+from raworc_kube.objects import Manifest
+from raworc_operator.builds.authorities import authorities
+from raworc_operator.builds.job import build_job
+from raworc_operator.builds.key import PinnedAgent
+from raworc_operator.events import event
+from raworc_operator.sessions.pod import session_pod
+from raworc_operator.sessions.resources import amount, session_resources
+from raworc_operator.sessions.volume import session_claim
+from raworc_operator.spaces.namespace import (
     namespace,
     session_account,
     session_network_policy,
 )
-from raworc_operator.builders.pod import session_pod
-from raworc_operator.builders.quota import space_quota
-from raworc_operator.builders.registry_secret import image_pull_secrets, registry_secret
-from raworc_operator.builders.resources import amount, session_resources
-from raworc_operator.builders.volume import session_claim
-from raworc_operator.objects import Manifest
+from raworc_operator.spaces.quota import space_quota
+from raworc_operator.spaces.registry_secret import image_pull_secrets, registry_secret
 
 AGENTS = [PinnedAgent(source(), COMMIT)]
 TRUSTING = replace(SETTINGS, authorities="PEM")

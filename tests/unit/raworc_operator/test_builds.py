@@ -9,7 +9,8 @@ from tests.unit.raworc_operator.samples import COMMIT, NOON, NOON_TEXT, source, 
 
 from raworc_crds.space import Build, BuildState, SpaceReason
 from raworc_crds.wire import dump
-from raworc_operator.build_decision import (
+from raworc_kube.objects import Manifest
+from raworc_operator.builds.decision import (
     Step,
     failed_before,
     new_build,
@@ -17,9 +18,8 @@ from raworc_operator.build_decision import (
     pinned_agents,
     unresolved_build,
 )
-from raworc_operator.build_key import PinnedAgent, build_key
-from raworc_operator.build_outcome import Outcome, build_outcome
-from raworc_operator.objects import Manifest
+from raworc_operator.builds.key import PinnedAgent, build_key
+from raworc_operator.builds.outcome import Outcome, build_outcome
 
 AGENT = PinnedAgent(source(), COMMIT)
 DIGEST = "sha256:" + "d" * 64

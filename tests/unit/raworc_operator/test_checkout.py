@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from raworc_crds.space import SpaceReason
-from raworc_operator.checkout.assemble import assemble
-from raworc_operator.checkout.dependencies import pip_arguments
-from raworc_operator.checkout.dockerfile import Installation, render_dockerfile
-from raworc_operator.checkout.handler import check_handler
-from raworc_operator.checkout.manifest import read_manifest
-from raworc_operator.checkout.request import AgentRequest, CheckoutRequest
-from raworc_operator.checkout.tree import copy_agent
-from raworc_operator.sources.address import Address
-from raworc_operator.sources.git import Git
-from raworc_operator.sources.problems import SourceError
+from raworc_sources.address import Address
+from raworc_sources.checkout.assemble import assemble
+from raworc_sources.checkout.dependencies import pip_arguments
+from raworc_sources.checkout.dockerfile import Installation, render_dockerfile
+from raworc_sources.checkout.handler import check_handler
+from raworc_sources.checkout.manifest import read_manifest
+from raworc_sources.checkout.request import AgentRequest, CheckoutRequest
+from raworc_sources.checkout.tree import copy_agent
+from raworc_sources.git import Git
+from raworc_sources.problems import SourceError
 
 HANDLER = "def process_message(message, context):\n    return message\n"
 

@@ -7,18 +7,18 @@ from tests.unit.raworc_operator.samples import NOON, space
 
 from raworc_crds.conditions import Status
 from raworc_crds.space import Build, BuildState, SpaceReason
-from raworc_operator.builders.quota import space_quota
-from raworc_operator.image_reference import split_address, split_reference
-from raworc_operator.objects import JOB, NAMESPACE, POD, Key, Manifest, key_of
+from raworc_kube.objects import JOB, NAMESPACE, POD, Key, Manifest, key_of
 from raworc_operator.settings import from_environment
-from raworc_operator.space_status import (
-    SpaceView,
+from raworc_operator.spaces.quota import space_quota
+from raworc_operator.spaces.status import (
+    SpaceSnapshot,
     built_condition,
     namespace_condition,
-    quota_hindrance,
+    quota_blocker,
     space_status,
 )
 from raworc_operator.status import cut, merge_patch
+from raworc_sources.image_reference import split_address, split_reference
 
 ENVIRONMENT = {
     "RAWORC_API_URL": "http://api",
@@ -79,9 +79,9 @@ def test_a_merge_patch_says_only_what_changes(old: Any, new: Any, patch: Any) ->
 
 
 def test_a_long_message_keeps_its_end() -> None:
-    text = cut("x" * 5000 + "the cause")
+    text = cut("x" * 5000 + "the blocker")
     assert len(text) == 2048
-    assert text.endswith("the cause")
+    assert text.endswith("the blocker")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ ACTIVE = namespace_condition(SpaceReason.NAMESPACE_ACTIVE, "")
 BUILD = Build(id="b", key="k", state=BuildState.COMPLETED)
 
 
-def seen(**parts: Any) -> SpaceView:  # noqa: ANN401
+def seen(**parts: Any) -> SpaceSnapshot:  # noqa: ANN401
     whole: dict[str, Any] = {
         "space": space(),
         "namespace": ACTIVE,
@@ -142,10 +142,10 @@ def seen(**parts: Any) -> SpaceView:  # noqa: ANN401
         "image": "image",
         "quota": None,
     }
-    return SpaceView(**{**whole, **parts})
+    return SpaceSnapshot(**{**whole, **parts})
 
 
-def conditions(view: SpaceView) -> dict[str, tuple[Status, str]]:
+def conditions(view: SpaceSnapshot) -> dict[str, tuple[Status, str]]:
     found = space_status(view, "raworc-team", NOON).conditions
     return {condition.type: (condition.status, condition.reason) for condition in found}
 
@@ -189,9 +189,9 @@ def test_a_quota_that_is_used_up_is_exceeded() -> None:
 
 
 def test_a_build_that_has_no_room_in_the_quota_says_so() -> None:
-    assert quota_hindrance(None) is None
-    assert quota_hindrance(quota({"limits.cpu": "4"}, {"limits.cpu": "1"})) is None
-    words = quota_hindrance(quota({"limits.cpu": "2"}, {"limits.cpu": "1"}))
+    assert quota_blocker(None) is None
+    assert quota_blocker(quota({"limits.cpu": "4"}, {"limits.cpu": "1"})) is None
+    words = quota_blocker(quota({"limits.cpu": "2"}, {"limits.cpu": "1"}))
     assert words is not None
     assert "2 of cpu" in words
 

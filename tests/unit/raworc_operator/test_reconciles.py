@@ -11,16 +11,16 @@ from tests.unit.raworc_operator.fakes import FakeCluster, FakeGit, FakeRegistry
 from tests.unit.raworc_operator.samples import NOON, READY, SETTINGS, claim, pod, session, space
 
 from raworc_crds.space import SpaceReason
-from raworc_operator.cluster import ExistsError, RefusedError
-from raworc_operator.objects import JOB, POD, SECRET, SESSION, SPACE, Key, Manifest
-from raworc_operator.reconcile.resync import look_at_everything
-from raworc_operator.reconcile.session import reconcile_session
-from raworc_operator.reconcile.space import reconcile_space
-from raworc_operator.reconcile.space_removal import NotYetError, remove_images
-from raworc_operator.reconcile.world import World
-from raworc_operator.registry import AccountRefusedError, RegistryError
-from raworc_operator.sources.problems import SourceError, UnreachableError
-from raworc_operator.turns import Turns
+from raworc_kube.client import ExistsError, RefusedError
+from raworc_kube.objects import JOB, POD, SECRET, SESSION, SPACE, Key, Manifest
+from raworc_operator.context import Context
+from raworc_operator.resync import look_at_everything
+from raworc_operator.sessions.reconcile import reconcile_session
+from raworc_operator.spaces.reconcile import reconcile_space
+from raworc_operator.spaces.removal import NotYetError, remove_images
+from raworc_operator.workqueue import WorkQueue
+from raworc_sources.problems import SourceError, UnreachableError
+from raworc_sources.registry import AccountRefusedError, RegistryError
 
 INSIDE = "raworc-team"
 TALK = Key(SESSION, "talk", INSIDE)
@@ -30,37 +30,37 @@ DIGEST = "sha256:" + "d" * 64
 
 @dataclass(frozen=True)
 class Bed:
-    """A world in memory, and handles on its parts."""
+    """A context in memory, and handles on its parts."""
 
     cluster: FakeCluster
     registry: FakeRegistry
     git: FakeGit
-    world: World
+    context: Context
 
     def session(self) -> Manifest:
         """Make one pass over the session, and return its status."""
-        reconcile_session(self.world, INSIDE, "talk")
+        reconcile_session(self.context, INSIDE, "talk")
         found: Manifest = self.cluster.objects[TALK]["status"]
         return found
 
     def space(self) -> Manifest:
         """Make one pass over the space, and return its status."""
-        reconcile_space(self.world, "team")
+        reconcile_space(self.context, "team")
         found: Manifest = self.cluster.objects[TEAM]["status"]
         return found
 
     def woken(self) -> set[str]:
         """Name the sessions that want a turn."""
-        return {key.name for key in self.world.session_turns._due if isinstance(key, Key)}
+        return {key.name for key in self.context.session_queue._due if isinstance(key, Key)}
 
 
 @pytest.fixture
 def bed() -> Iterator[Bed]:
     with ThreadPoolExecutor(1) as executor:
         cluster, registry, git = FakeCluster(), FakeRegistry(), FakeGit()
-        turns = (Turns(executor, ()), Turns(executor, ()))
-        world = World(cluster, registry, git, SETTINGS, *turns, now=lambda: NOON)
-        yield Bed(cluster, registry, git, world)
+        turns = (WorkQueue(executor, ()), WorkQueue(executor, ()))
+        context = Context(cluster, registry, git, SETTINGS, *turns, now=lambda: NOON)
+        yield Bed(cluster, registry, git, context)
 
 
 def reasons(status: Manifest) -> dict[str, str]:
@@ -68,7 +68,7 @@ def reasons(status: Manifest) -> dict[str, str]:
 
 
 def test_a_session_that_is_gone_is_no_error(bed: Bed) -> None:
-    assert reconcile_session(bed.world, INSIDE, "talk") is None
+    assert reconcile_session(bed.context, INSIDE, "talk") is None
 
 
 def test_two_passes_write_as_much_as_one(bed: Bed) -> None:
@@ -90,7 +90,7 @@ def test_two_passes_write_as_much_as_one(bed: Bed) -> None:
 def test_a_refusal_is_told_and_tried_again(bed: Bed, message: str, reason: str) -> None:
     bed.cluster.have(space(), session())
     bed.cluster.refusals["Pod"] = RefusedError(message)
-    assert reconcile_session(bed.world, INSIDE, "talk") == 15
+    assert reconcile_session(bed.context, INSIDE, "talk") == 15
     status = bed.cluster.objects[TALK]["status"]
     assert (status["state"], reasons(status)["Ready"]) == ("errored", reason)
 
@@ -231,7 +231,7 @@ def test_a_newer_build_stops_the_one_before(bed: Bed) -> None:
 def test_a_repository_that_is_away_is_asked_again_soon(bed: Bed) -> None:
     bed.cluster.have(space({}))
     bed.git.answers[:] = [UnreachableError("It did not answer.")]
-    assert reconcile_space(bed.world, "team") == 10
+    assert reconcile_space(bed.context, "team") == 10
     assert reasons(bed.space())["Built"] == "RepositoryUnreachable"
     assert len(bed.git.asked) == 1
 
@@ -254,7 +254,7 @@ def test_a_registry_that_does_not_help_is_said(
 ) -> None:
     bed.cluster.have(space({}))
     bed.registry.problem = problem
-    assert reconcile_space(bed.world, "team") == seconds
+    assert reconcile_space(bed.context, "team") == seconds
     status = bed.space()
     assert (reasons(status)["Built"], status["build"]["message"]) == (reason, str(problem))
 
@@ -277,7 +277,7 @@ def test_a_quota_comes_and_goes_with_the_spec(bed: Bed) -> None:
 
 
 def test_authorities_are_copied_before_a_build(bed: Bed) -> None:
-    trusting = replace(bed.world, settings=replace(SETTINGS, authorities="PEM"))
+    trusting = replace(bed.context, settings=replace(SETTINGS, authorities="PEM"))
     bed.cluster.have(space({}))
     reconcile_space(trusting, "team")
     (copied,) = [item for key, item in bed.cluster.objects.items() if key.kind.name == "ConfigMap"]
@@ -295,7 +295,7 @@ def test_accounts_are_copied_anew_at_each_pass_and_taken_away_with_the_setting(
     push.write_text("old")
     pull.write_text("{}")
     told = replace(SETTINGS, registry_push_account=push, registry_pull_account=pull)
-    knowing = replace(bed.world, settings=told)
+    knowing = replace(bed.context, settings=told)
     bed.cluster.have(space())
     reconcile_space(knowing, "team")
     assert secrets(bed) == {
@@ -305,14 +305,14 @@ def test_accounts_are_copied_anew_at_each_pass_and_taken_away_with_the_setting(
     push.write_text("new")
     reconcile_space(knowing, "team")
     assert secrets(bed)["raworc-push"] == {".dockerconfigjson": "bmV3"}
-    reconcile_space(bed.world, "team")
+    reconcile_space(bed.context, "team")
     assert secrets(bed) == {}
 
 
 def test_a_session_is_pulled_with_the_account_of_the_nodes(bed: Bed, tmp_path: Path) -> None:
     settings = replace(SETTINGS, registry_pull_account=tmp_path / "pull")
     bed.cluster.have(space(), session())
-    reconcile_session(replace(bed.world, settings=settings), INSIDE, "talk")
+    reconcile_session(replace(bed.context, settings=settings), INSIDE, "talk")
     made = bed.cluster.objects[Key(POD, "talk", INSIDE)]
     assert made["spec"]["imagePullSecrets"] == [{"name": "raworc-pull"}]
 
@@ -324,18 +324,18 @@ def test_a_build_is_stopped_before_the_images_of_its_space_are_deleted(bed: Bed)
     running["status"] = {"phase": "Running"}
     bed.cluster.have(running)
     with pytest.raises(NotYetError):
-        remove_images(bed.world, "team")
+        remove_images(bed.context, "team")
     assert bed.registry.deleted == []
     running["status"] = {"phase": "Failed"}
-    remove_images(bed.world, "team")
+    remove_images(bed.context, "team")
     assert bed.registry.deleted == ["raworc_space_team"]
 
 
 def test_a_resync_wakes_only_what_would_change(bed: Bed) -> None:
     bed.cluster.have(space(), session())
     bed.session()
-    look_at_everything(bed.world)
+    look_at_everything(bed.context)
     assert bed.woken() == set()
     del bed.cluster.objects[Key(POD, "talk", INSIDE)]
-    look_at_everything(bed.world)
+    look_at_everything(bed.context)
     assert bed.woken() == {"talk"}

@@ -5,7 +5,7 @@ from base64 import b64encode
 
 import pytest
 
-from raworc_operator.registry_account import Account, InvalidAccountsError, find_account
+from raworc_sources.registry_account import Account, InvalidAccountsError, find_account
 
 ROBOT = Account("robot", "pass:word")
 

@@ -18,21 +18,21 @@ from tests.unit.raworc_operator.samples import (
 )
 
 from raworc_crds.agent_session import SessionReason
-from raworc_operator.builders.pod import session_pod
-from raworc_operator.builders.volume import session_claim
-from raworc_operator.lifecycle import (
+from raworc_kube.objects import Manifest
+from raworc_operator.sessions.plan import Builders, Plan, plan_session
+from raworc_operator.sessions.pod import session_pod
+from raworc_operator.sessions.view import (
     RESTARTS_ANNOTATION,
-    SessionView,
+    SessionSnapshot,
     replacement_delay,
 )
-from raworc_operator.objects import Manifest
-from raworc_operator.plan import Builders, Plan, plan_session
+from raworc_operator.sessions.volume import session_claim
 
 BUILDERS = Builders(lambda seen: session_pod(seen, "http://api"), session_claim, "raworc-")
 STARTED = {"startTime": NOON_TEXT, "restarts": 0}
 
 
-def plan(seen: SessionView, seconds: float = 0) -> Plan:
+def plan(seen: SessionSnapshot, seconds: float = 0) -> Plan:
     return plan_session(seen, BUILDERS, NOON + timedelta(seconds=seconds))
 
 
@@ -108,19 +108,19 @@ def test_no_pod_is_made_on_a_volume_that_is_lost() -> None:
     ],
 )
 def test_nothing_is_made_where_something_is_in_the_way(
-    seen: SessionView, reason: SessionReason
+    seen: SessionSnapshot, reason: SessionReason
 ) -> None:
     decided = plan(seen)
     assert decided.is_empty
-    assert decided.hindrance is not None
-    assert decided.hindrance.reason is reason
+    assert decided.blocker is not None
+    assert decided.blocker.reason is reason
 
 
 def test_why_a_space_has_no_image_is_handed_on() -> None:
     built = {"type": "Built", "reason": "HandlerNotFound", "message": "no 'main.py'"}
     decided = plan(view(space=space({"conditions": [built]})))
-    assert decided.hindrance is not None
-    assert "HandlerNotFound: no 'main.py'" in decided.hindrance.message
+    assert decided.blocker is not None
+    assert "HandlerNotFound: no 'main.py'" in decided.blocker.message
 
 
 @pytest.mark.parametrize(
@@ -143,13 +143,13 @@ def test_a_first_pod_never_waits() -> None:
 def test_a_replacement_that_must_wait_says_when_it_is_looked_at_again() -> None:
     decided = plan(view(failed({"startTime": NOON_TEXT, "restarts": 3}), claim=claim()), seconds=1)
     assert decided.retry_after == 3
-    assert decided.hindrance == (SessionReason.EVICTED, "full")
+    assert decided.blocker == (SessionReason.EVICTED, "full")
 
 
 def test_too_many_failures_are_called_a_crash_loop() -> None:
     decided = plan(view(failed({"startTime": NOON_TEXT, "restarts": 9}), claim=claim()))
-    assert decided.hindrance is not None
-    assert decided.hindrance.reason is SessionReason.CRASH_LOOP
+    assert decided.blocker is not None
+    assert decided.blocker.reason is SessionReason.CRASH_LOOP
 
 
 def test_a_pod_carries_its_number_and_why_it_was_made() -> None:

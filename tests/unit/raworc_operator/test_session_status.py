@@ -20,16 +20,18 @@ from raworc_crds.agent_session import SessionReason, SessionState
 from raworc_crds.conditions import Status
 from raworc_crds.group import HOST_ANNOTATION
 from raworc_crds.wire import dump
-from raworc_operator.lifecycle import SessionView, obstacle
-from raworc_operator.pod_trouble import Cause
-from raworc_operator.session_status import session_status
+from raworc_operator.sessions.status import session_status
+from raworc_operator.sessions.trouble import Blocker
+from raworc_operator.sessions.view import SessionSnapshot, start_blocker
 from raworc_operator.status import status_patch
 
 REASON = SessionReason
 
 
-def summary(seen: SessionView, hindrance: Cause | None = None) -> tuple[SessionState | None, str]:
-    status = session_status(seen, hindrance, NOON)
+def summary(
+    seen: SessionSnapshot, blocker: Blocker | None = None
+) -> tuple[SessionState | None, str]:
+    status = session_status(seen, blocker, NOON)
     ready = next(condition for condition in status.conditions if condition.type == "Ready")
     return status.state, ready.reason
 
@@ -122,14 +124,14 @@ def test_a_lost_volume_is_an_error() -> None:
 
 
 def test_a_refusal_is_told_in_the_words_of_the_cluster() -> None:
-    refused = Cause(REASON.QUOTA_EXCEEDED, "exceeded quota: raworc")
+    refused = Blocker(REASON.QUOTA_EXCEEDED, "exceeded quota: raworc")
     assert summary(view(claim=claim()), refused) == ("errored", REASON.QUOTA_EXCEEDED)
 
 
 def test_a_session_waits_while_its_space_builds_and_errs_when_that_failed() -> None:
     for state, expected in (("building", "init"), ("failed", "errored")):
         seen = view(space=space({"build": {"state": state}}))
-        assert summary(seen, obstacle(seen, "raworc-"))[0] == expected
+        assert summary(seen, start_blocker(seen, "raworc-"))[0] == expected
 
 
 def test_a_closed_session_keeps_its_state_until_its_pod_is_gone() -> None:

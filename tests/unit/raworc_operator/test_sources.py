@@ -3,10 +3,10 @@
 import pytest
 
 from raworc_crds.space import SpaceReason
-from raworc_operator.sources.address import parse_address
-from raworc_operator.sources.git import Git, failure
-from raworc_operator.sources.problems import SourceError, UnreachableError
-from raworc_operator.sources.refs import pick_commit, ref_patterns
+from raworc_sources.address import parse_address
+from raworc_sources.git import Git, failure
+from raworc_sources.problems import SourceError, UnreachableError
+from raworc_sources.refs import pick_commit, ref_patterns
 
 HEAD, BRANCH, TAG, PEELED = ("1" * 40, "2" * 40, "3" * 40, "4" * 40)
 LISTING = (

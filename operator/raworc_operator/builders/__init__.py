@@ -1,1 +1,0 @@
-"""Builders of the children, one kind a module; pure."""

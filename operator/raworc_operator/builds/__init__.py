@@ -1,0 +1,1 @@
+"""Builds: from commits to an image, by a Job."""

@@ -1,0 +1,118 @@
+"""Whether a space needs its refs resolved, its build followed, or nothing; pure."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+
+from pydantic import ValidationError
+
+from raworc_crds.space import AgentSource, Build, BuildState, BuiltAgent, SpaceReason, SpaceSpec
+from raworc_kube.objects import Manifest, parse_time, time_text
+from raworc_operator.builds.key import PinnedAgent, build_id
+from raworc_operator.status import cut
+
+# How long after refs could not be resolved they are looked at again: soon where the cause is the
+# network or a registry, later where a person has to make a branch.
+_SOON_SECONDS, _LATER_SECONDS = 10.0, 60.0
+_PASSING = {
+    SpaceReason.REPOSITORY_UNREACHABLE,
+    SpaceReason.REGISTRY_UNREACHABLE,
+    SpaceReason.BASE_IMAGE_NOT_FOUND,
+}
+
+
+class Step(StrEnum):
+    """What a space's build needs next."""
+
+    RESOLVE = "resolve"
+    FOLLOW = "follow"
+    REST = "rest"
+
+
+def former_build(space: Manifest) -> Build | None:
+    """Return the newest build as the status tells it."""
+    written = (space.get("status") or {}).get("build")
+    if not written:
+        return None
+    try:
+        return Build.model_validate(written)
+    except ValidationError:
+        return None
+
+
+def next_step(space: Manifest, now: datetime) -> Step:
+    """Decide from the status alone, so that an operator that comes back carries on."""
+    build = former_build(space)
+    observed = (space.get("status") or {}).get("observedGeneration")
+    if build is None or observed != space["metadata"].get("generation"):
+        return Step.RESOLVE
+    if build.state in {BuildState.PENDING, BuildState.BUILDING}:
+        return Step.FOLLOW
+    if is_unresolved(build) and seconds_to_retry(build, now) <= 0:
+        return Step.RESOLVE
+    return Step.REST
+
+
+def is_unresolved(build: Build) -> bool:
+    """Say whether a build failed before its commits were known."""
+    return build.state is BuildState.FAILED and not build.agents
+
+
+def seconds_to_retry(build: Build, now: datetime) -> float:
+    """Say in how many seconds the refs of a build that never began are looked at again."""
+    delay = _SOON_SECONDS if build.reason in _PASSING else _LATER_SECONDS
+    tried = parse_time(build.completion_time or time_text(now))
+    return delay - (now - tried).total_seconds()
+
+
+def failed_before(build: Build | None, key: str, rebuild: str | None) -> bool:
+    """Say whether this very build failed, and nobody asked for it again since."""
+    return (
+        build is not None
+        and build.state is BuildState.FAILED
+        and bool(build.agents)
+        and build.key == key
+        and build.rebuild == rebuild
+    )
+
+
+def new_build(
+    agents: Sequence[PinnedAgent], key: str, rebuild: str | None, former: Build | None, began: str
+) -> Build:
+    """Describe a build that begins, or that is already known under this key."""
+    same = former is not None and former.key == key and former.rebuild == rebuild
+    return Build(
+        id=build_id(key),
+        key=key,
+        state=BuildState.PENDING,
+        start_time=former.start_time if former and same else began,
+        agents=[BuiltAgent(name=agent.source.name, commit=agent.commit) for agent in agents],
+        rebuild=rebuild,
+    )
+
+
+def unresolved_build(
+    spec: SpaceSpec, reason: SpaceReason, message: str, former: Build | None, now: datetime
+) -> Build:
+    """Describe a build that cannot begin; its key is that of the wish, as there is no commit."""
+    wish = [agent.model_dump(mode="json") for agent in spec.agents]
+    key = sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()
+    same = former is not None and former.key == key and former.rebuild == spec.rebuild
+    return Build(
+        id=build_id(key),
+        key=key,
+        state=BuildState.FAILED,
+        start_time=former.start_time if former and same else time_text(now),
+        completion_time=time_text(now),
+        rebuild=spec.rebuild,
+        reason=reason,
+        message=cut(message),
+    )
+
+
+def pinned_agents(sources: Sequence[AgentSource], build: Build) -> list[PinnedAgent]:
+    """Return the agents of a build at its commits."""
+    commits = {agent.name: agent.commit for agent in build.agents}
+    return [PinnedAgent(source, commits[source.name]) for source in sources]

@@ -1,0 +1,127 @@
+"""How far a build got, read from its Job and its pods; pure."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from raworc_crds.space import BuildState, SpaceReason
+from raworc_kube.objects import Manifest, condition
+from raworc_operator.builds.job import BUILD_LIMITS, CHECKOUT_CONTAINER, KANIKO_CONTAINER
+from raworc_sources.checkout.layout import USER_ERROR_EXIT
+
+# Of a longer log the kubelet keeps the end, which begins somewhere in a line.
+_MAX_LOG_BYTES = 2048
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+# How Kaniko ends when a registry wants another account: its own word first, then what it asked for.
+_REFUSED = re.compile(
+    r"^error .* (?:GET|HEAD|POST|PUT|PATCH) https?://\S+: "
+    r"(?:UNAUTHORIZED|DENIED|unexpected status code 40[13])",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How far a build got."""
+
+    state: BuildState
+    digest: str | None = None
+    reason: SpaceReason | None = None
+    message: str = ""
+
+
+def build_outcome(job: Manifest, pods: Sequence[Manifest]) -> Outcome:
+    """Say how far a build got; the pods know it earlier than the Job, and know why."""
+    newest_first = sorted(
+        pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")), reverse=True
+    )
+    for pod in newest_first:
+        digest = _pushed(pod)
+        if digest:
+            return Outcome(BuildState.COMPLETED, digest)
+        if _ended(pod, CHECKOUT_CONTAINER).get("exitCode") == USER_ERROR_EXIT:
+            return _failure(newest_first, job)
+    if condition(job, "Complete").get("status") == "True":
+        return Outcome(BuildState.COMPLETED)
+    if condition(job, "Failed").get("status") == "True":
+        return _failure(newest_first, job)
+    return _progress(newest_first)
+
+
+def _pushed(pod: Manifest) -> str | None:
+    ended = _ended(pod, KANIKO_CONTAINER)
+    digest = _DIGEST.search(ended.get("message") or "")
+    return digest[0] if digest and ended.get("exitCode") == 0 else None
+
+
+def _failure(pods: Sequence[Manifest], job: Manifest) -> Outcome:
+    for pod in pods:
+        for container in (CHECKOUT_CONTAINER, KANIKO_CONTAINER):
+            ended = _ended(pod, container)
+            if ended and ended.get("exitCode") != 0:
+                return _container_failure(ended)
+    words = condition(job, "Failed").get("message") or "The build's pod ended without a word."
+    return Outcome(BuildState.FAILED, None, SpaceReason.BUILD_FAILED, words)
+
+
+def _container_failure(ended: Mapping[str, Any]) -> Outcome:
+    message = _without_progress(ended.get("message") or "")
+    if ended.get("reason") == "OOMKilled":
+        message = f"The build used more memory than {BUILD_LIMITS['memory']} and was killed."
+    if _DIGEST.fullmatch(message):
+        # Kaniko writes the digest before it pushes, which leaves no room for its log.
+        message = "The image was built, but not pushed; the log of the build says why."
+    reason, words = _word(message)
+    words = words or f"The build ended with exit code {ended.get('exitCode')}."
+    return Outcome(BuildState.FAILED, None, reason, words)
+
+
+def _without_progress(log: str) -> str:
+    # Kaniko tells of each of its steps; what failed stands between and after them.
+    whole = log if len(log.encode()) < _MAX_LOG_BYTES else log.partition("\n")[2]
+    lines = [line.rstrip() for line in whole.splitlines() if "level=info" not in line]
+    return "\n".join(lines).strip()
+
+
+def _word(message: str) -> tuple[SpaceReason, str]:
+    # The checkout leaves a reason; anything else leaves the end of its log.
+    try:
+        word = json.loads(message)
+        return SpaceReason(word["reason"]), str(word["message"])
+    except (ValueError, TypeError, KeyError):
+        refused = _REFUSED.search(message)
+        return SpaceReason.REGISTRY_REFUSED if refused else SpaceReason.BUILD_FAILED, message
+
+
+def _progress(pods: Sequence[Manifest]) -> Outcome:
+    if not pods:
+        return Outcome(BuildState.PENDING, message="The build waits for its pod.")
+    statuses = _statuses(pods[0])
+    waiting = next((words for status in statuses if (words := _waiting_reason(status))), "")
+    scheduled = condition(pods[0], "PodScheduled")
+    if scheduled.get("status") == "False":
+        waiting = scheduled.get("message") or "No node takes the pod of the build."
+    return Outcome(BuildState.BUILDING, message=waiting or "The build runs.")
+
+
+def _waiting_reason(status: Mapping[str, Any]) -> str:
+    waiting = (status.get("state") or {}).get("waiting") or {}
+    reason = waiting.get("reason", "")
+    if reason in {"", "PodInitializing", "ContainerCreating"}:
+        return ""
+    return f"{status['name']}: {reason}: {waiting.get('message', '')}"
+
+
+def _ended(pod: Manifest, container: str) -> Mapping[str, Any]:
+    found = next((status for status in _statuses(pod) if status["name"] == container), {})
+    return (found.get("state") or {}).get("terminated") or {}
+
+
+def _statuses(pod: Manifest) -> list[Mapping[str, Any]]:
+    status = pod.get("status") or {}
+    return [
+        *(status.get("initContainerStatuses") or []),
+        *(status.get("containerStatuses") or []),
+    ]

@@ -1,0 +1,240 @@
+"""One pass over the build of a Space: resolve, ask the registry, start a Job, follow it."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from raworc_crds.names import build_job_name, image_repository, space_namespace
+from raworc_crds.space import Build, BuildState, SpaceReason, SpaceSpec
+from raworc_kube.client import RefusedError
+from raworc_kube.objects import JOB, POD, Key, Manifest, condition, is_going, time_text
+from raworc_operator.builds.authorities import authorities
+from raworc_operator.builds.decision import (
+    Step,
+    failed_before,
+    former_build,
+    is_unresolved,
+    new_build,
+    next_step,
+    pinned_agents,
+    seconds_to_retry,
+    unresolved_build,
+)
+from raworc_operator.builds.job import build_job
+from raworc_operator.builds.key import PinnedAgent, build_key
+from raworc_operator.builds.outcome import Outcome, build_outcome
+from raworc_operator.context import Context
+from raworc_operator.labels import BUILD_COMPONENT, selector
+from raworc_operator.spaces.status import quota_blocker
+from raworc_operator.status import cut
+from raworc_sources.problems import SourceError
+from raworc_sources.registry import AccountRefusedError, RegistryError
+
+_logger = logging.getLogger(__name__)
+
+# A Job without a pod gives no event: its quota may be used up.
+_WAITING_SECONDS = 5.0
+
+
+class Progress(NamedTuple):
+    """What came of one pass over a build."""
+
+    build: Build | None
+    image: str | None
+    message: str = ""
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What one pass over a build is about."""
+
+    context: Context
+    space: Manifest
+    spec: SpaceSpec
+    quota: Manifest | None
+
+    @property
+    def name(self) -> str:
+        """The name of the space."""
+        return str(self.space["metadata"]["name"])
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the space."""
+        return space_namespace(self.name, self.context.settings.namespace_prefix)
+
+    @property
+    def former_image(self) -> str | None:
+        """The last good image."""
+        image: str | None = (self.space.get("status") or {}).get("image")
+        return image
+
+
+def reconcile_build(work: Pass) -> Progress:
+    """Take the build of a space one step further."""
+    if not work.spec.agents:
+        return Progress(None, None)
+    former = former_build(work.space)
+    now = work.context.now()
+    match next_step(work.space, now):
+        case Step.RESOLVE:
+            return _resolve(work, former)
+        case Step.FOLLOW if former is not None:
+            return _follow(work, former)
+    retry = seconds_to_retry(former, now) if former and is_unresolved(former) else None
+    return Progress(former, work.former_image, retry_after=retry)
+
+
+def _resolve(work: Pass, former: Build | None) -> Progress:
+    try:
+        agents = _pin(work)
+        base = _base_image(work)
+        key = build_key(agents, base, work.context.settings.kaniko_image)
+        if failed_before(former, key, work.spec.rebuild):
+            return Progress(former, work.former_image)
+        began = time_text(work.context.now())
+        return _begin(work, new_build(agents, key, work.spec.rebuild, former, began), agents, base)
+    except SourceError as error:
+        return _unresolved(work, former, error.reason, str(error))
+    except AccountRefusedError as error:
+        return _unresolved(work, former, SpaceReason.REGISTRY_REFUSED, str(error))
+    except RegistryError as error:
+        return _unresolved(work, former, SpaceReason.REGISTRY_UNREACHABLE, str(error))
+
+
+def _pin(work: Pass) -> list[PinnedAgent]:
+    git, known = work.context.git, {}
+    for source in work.spec.agents:
+        if (source.repo, source.ref) not in known:
+            known[source.repo, source.ref] = git.resolve(source.repo, source.ref)
+    return [PinnedAgent(source, known[source.repo, source.ref]) for source in work.spec.agents]
+
+
+def _base_image(work: Pass) -> str:
+    reference = work.context.settings.base_image
+    name, digest = work.context.registry.base_digest(reference)
+    if digest is None:
+        words = f"The base image '{reference}' is not in the registry."
+        raise SourceError(SpaceReason.BASE_IMAGE_NOT_FOUND, words)
+    return f"{name}@{digest}"
+
+
+def _unresolved(work: Pass, former: Build | None, reason: SpaceReason, message: str) -> Progress:
+    now = work.context.now()
+    build = unresolved_build(work.spec, reason, message, former, now)
+    if former is None or (former.key, former.reason) != (build.key, build.reason):
+        work.context.tell(work.space, "BuildFailed", f"{reason}: {message}", warning=True)
+    return Progress(build, work.former_image, retry_after=seconds_to_retry(build, now))
+
+
+def _begin(work: Pass, build: Build, agents: Sequence[PinnedAgent], base: str) -> Progress:
+    digest = work.context.registry.digest(image_repository(work.name), build.id)
+    if digest is not None:
+        return _completed(work, build, digest)
+    job = work.context.cluster.read(_job_key(work, build))
+    if job is not None and _is_of_use(job):
+        return _follow(work, build)
+    if job is not None:
+        # What failed, or made an image that is no longer there, is in the way of its successor.
+        work.context.cluster.delete(_job_key(work, build), job["metadata"]["uid"])
+    _stop_others(work, build)
+    return _start(work, build, agents, base)
+
+
+def _is_of_use(job: Manifest) -> bool:
+    ended = any(condition(job, kind).get("status") == "True" for kind in ("Failed", "Complete"))
+    return not ended and not is_going(job)
+
+
+def _start(work: Pass, build: Build, agents: Sequence[PinnedAgent], base: str) -> Progress:
+    cluster, settings = work.context.cluster, work.context.settings
+    if settings.authorities:
+        cluster.apply(authorities(work.name, work.namespace, settings.authorities))
+    try:
+        cluster.create(build_job(work.space, agents, build.id, base, settings))
+    except RefusedError as error:
+        return _failed(work, build, SpaceReason.BUILD_FAILED, str(error))
+    _logger.info("%s: build %s began", work.name, build.id)
+    words = ", ".join(f"{agent.source.name} at {agent.commit[:12]}" for agent in agents)
+    work.context.tell(work.space, "BuildStarted", f"Build '{build.id}' of {words}.")
+    return Progress(build, work.former_image, "It begins.", _WAITING_SECONDS)
+
+
+def _stop_others(work: Pass, build: Build) -> None:
+    # A build that nobody waits for any more would take the processor from this one.
+    cluster = work.context.cluster
+    wanted = build_job_name(build.id)
+    for job in cluster.list_all(JOB, work.namespace, selector(component=BUILD_COMPONENT)):
+        if job["metadata"]["name"] != wanted and _is_of_use(job):
+            key = Key(JOB, job["metadata"]["name"], work.namespace)
+            cluster.delete(key, job["metadata"]["uid"])
+
+
+def _follow(work: Pass, build: Build) -> Progress:
+    cluster = work.context.cluster
+    job = cluster.read(_job_key(work, build))
+    if job is None or is_going(job):
+        return _again(work, build)
+    label = f"batch.kubernetes.io/job-name={build_job_name(build.id)}"
+    outcome = build_outcome(job, cluster.list_all(POD, work.namespace, label))
+    match outcome.state:
+        case BuildState.COMPLETED:
+            return _pushed(work, build, outcome)
+        case BuildState.FAILED:
+            return _failed(work, build, outcome.reason or SpaceReason.BUILD_FAILED, outcome.message)
+    return _under_way(work, build, outcome)
+
+
+def _again(work: Pass, build: Build) -> Progress:
+    """Begin a build whose Job is gone with the commits that it had."""
+    try:
+        agents, base = pinned_agents(work.spec.agents, build), _base_image(work)
+        return _begin(work, build, agents, base)
+    except SourceError as error:
+        return _failed(work, build, error.reason, str(error))
+
+
+def _under_way(work: Pass, build: Build, outcome: Outcome) -> Progress:
+    build = build.model_copy(update={"state": outcome.state})
+    if outcome.state is BuildState.BUILDING:
+        return Progress(build, work.former_image, outcome.message)
+    blocker = quota_blocker(work.quota)
+    message = f"{outcome.message} It has none: {blocker}." if blocker else outcome.message
+    return Progress(build, work.former_image, message, _WAITING_SECONDS)
+
+
+def _pushed(work: Pass, build: Build, outcome: Outcome) -> Progress:
+    digest = outcome.digest or work.context.registry.digest(image_repository(work.name), build.id)
+    if digest is None:
+        words = "The build ended well, but its image is not in the registry."
+        return _failed(work, build, SpaceReason.BUILD_FAILED, words)
+    return _completed(work, build, digest)
+
+
+def _completed(work: Pass, build: Build, digest: str) -> Progress:
+    former = former_build(work.space)
+    ended = time_text(work.context.now())
+    if former and former.key == build.key and former.state is BuildState.COMPLETED:
+        ended = former.completion_time or ended
+    else:
+        work.context.tell(work.space, "BuildCompleted", f"Build '{build.id}' is there.")
+    build = build.model_copy(update={"state": BuildState.COMPLETED, "completion_time": ended})
+    image = f"{work.context.settings.registry_pull}/{image_repository(work.name)}@{digest}"
+    return Progress(build, image)
+
+
+def _failed(work: Pass, build: Build, reason: SpaceReason, message: str) -> Progress:
+    work.context.tell(work.space, "BuildFailed", f"Build '{build.id}': {reason}", warning=True)
+    failed = {
+        "state": BuildState.FAILED,
+        "completion_time": time_text(work.context.now()),
+        "reason": reason,
+        "message": cut(message),
+    }
+    return Progress(build.model_copy(update=failed), work.former_image)
+
+
+def _job_key(work: Pass, build: Build) -> Key:
+    return Key(JOB, build_job_name(build.id), work.namespace)

@@ -1,1 +1,0 @@
-"""Where kopf meets Raworc: decorators only; every handler says which object wants a turn."""

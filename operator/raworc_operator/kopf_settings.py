@@ -1,0 +1,41 @@
+"""How kopf itself is to behave."""
+
+import logging
+from concurrent.futures import Executor
+
+import kopf
+
+import raworc_operator.sessions.handlers
+import raworc_operator.spaces.handlers  # noqa: F401 - to register them
+from raworc_crds.group import COMPONENT_LABEL, FINALIZER, GROUP, SPACE_LABEL
+from raworc_kube.objects import CLAIM, JOB, POD, QUOTA
+from raworc_operator.labels import MANAGED_BY
+
+# A watch that the server ends by itself is opened again at once; one that hangs is noticed.
+_SERVER_TIMEOUT_SECONDS, _CLIENT_TIMEOUT_SECONDS = 300, 330
+_REQUEST_TIMEOUT_SECONDS = 30
+_EXIT_SECONDS = 10
+
+
+def operator_settings(executor: Executor) -> kopf.OperatorSettings:
+    """Return kopf's settings; what it writes into objects carries the project's own prefix."""
+    settings = kopf.OperatorSettings()
+    settings.execution.executor = executor
+    settings.persistence.finalizer = FINALIZER
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
+    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)
+    settings.posting.level = logging.WARNING
+    settings.posting.reporting_component = MANAGED_BY
+    settings.watching.server_timeout = _SERVER_TIMEOUT_SECONDS
+    settings.watching.client_timeout = _CLIENT_TIMEOUT_SECONDS
+    settings.networking.request_timeout = _REQUEST_TIMEOUT_SECONDS
+    settings.process.ultimate_exiting_timeout = _EXIT_SECONDS
+    for kind, label in (
+        (POD, COMPONENT_LABEL),
+        (CLAIM, COMPONENT_LABEL),
+        (JOB, COMPONENT_LABEL),
+        (QUOTA, SPACE_LABEL),
+    ):
+        # Of a whole cluster's pods only those of Raworc come over the wire.
+        settings.watching.label_selectors[kind.plural] = label
+    return settings

@@ -1,0 +1,1 @@
+"""Sessions: the volume, the pod and the status."""

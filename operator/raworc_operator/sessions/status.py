@@ -1,0 +1,185 @@
+"""What the status of an AgentSession says of what was seen; pure."""
+
+from datetime import datetime
+
+from raworc_crds.agent_session import (
+    SessionCondition,
+    SessionReason,
+    SessionState,
+    SessionStatus,
+)
+from raworc_crds.conditions import Condition, Status
+from raworc_crds.group import HOST_ANNOTATION
+from raworc_crds.host_report import HostReport, HostState
+from raworc_kube.objects import Manifest
+from raworc_operator.sessions.trouble import Blocker, is_ready, pod_blocker
+from raworc_operator.sessions.view import (
+    REPLACES_ANNOTATION,
+    Presence,
+    SessionSnapshot,
+    restarts,
+    start_time,
+    state_of,
+)
+from raworc_operator.status import conditions, observed
+
+
+def session_status(view: SessionSnapshot, blocker: Blocker | None, now: datetime) -> SessionStatus:
+    """Say what a session is at; ``blocker`` is what kept its pod from being made, if anything."""
+    blocker = _blocker(view, blocker)
+    report = _report(view)
+    volume = _volume_condition(view)
+    pod = _pod_condition(view, blocker)
+    found = [_ready(volume, pod), volume, pod, _host_condition(report)]
+    own = view.own_pod
+    return SessionStatus(
+        state=state_of(view, blocker, busy=report is HostState.BUSY),
+        conditions=conditions(view.session, found, now),
+        pod_name=own["metadata"]["name"] if own else None,
+        volume_claim_name=_claim_name(view),
+        image=own["spec"]["containers"][0]["image"] if own else None,
+        start_time=start_time(view),
+        restarts=restarts(view),
+        observed_generation=view.session["metadata"].get("generation"),
+    )
+
+
+def invalid_status(session: Manifest, message: str, now: datetime) -> SessionStatus:
+    """Say that the spec cannot be understood; what runs is left as it is."""
+    former = SessionStatus.model_validate(session.get("status") or {})
+    blocker = Blocker(SessionReason.INVALID_SPEC, message)
+    found = [
+        observed(kind, Status.FALSE, blocker.reason, blocker.message)
+        for kind in (SessionCondition.READY, SessionCondition.POD_READY)
+    ]
+    return former.model_copy(
+        update={
+            "state": SessionState.ERRORED,
+            "conditions": conditions(session, found, now),
+            "observed_generation": session["metadata"].get("generation"),
+        }
+    )
+
+
+def _blocker(view: SessionSnapshot, blocker: Blocker | None) -> Blocker | None:
+    if view.own_pod is None or view.spec.closed:
+        return _lost_volume(view) or blocker
+    return pod_blocker(view.own_pod) or _lost_volume(view)
+
+
+def _lost_volume(view: SessionSnapshot) -> Blocker | None:
+    phase = ((view.claim or {}).get("status") or {}).get("phase")
+    if view.claim_presence is Presence.PRESENT and phase != "Lost":
+        return None
+    if view.claim_presence is Presence.PRESENT:
+        words = "The volume behind the claim is gone, and with it the files of the session."
+        return Blocker(SessionReason.VOLUME_LOST, words)
+    if view.claim_presence is Presence.GOING:
+        words = "The claim of the volume is being deleted; it goes once the pod stops."
+        return Blocker(SessionReason.VOLUME_LOST, words)
+    return None
+
+
+def _volume_condition(view: SessionSnapshot) -> Condition:
+    lost = _lost_volume(view)
+    if lost is not None:
+        return observed(SessionCondition.VOLUME_READY, Status.FALSE, lost.reason, lost.message)
+    phase = ((view.claim or {}).get("status") or {}).get("phase")
+    if view.claim_presence is Presence.PRESENT and phase == "Bound":
+        return observed(
+            SessionCondition.VOLUME_READY,
+            Status.TRUE,
+            SessionReason.VOLUME_BOUND,
+            "The volume is there.",
+        )
+    return observed(
+        SessionCondition.VOLUME_READY,
+        Status.FALSE,
+        SessionReason.VOLUME_PENDING,
+        _why_pending(view),
+    )
+
+
+def _why_pending(view: SessionSnapshot) -> str:
+    if view.claim_presence is Presence.FOREIGN:
+        return (
+            f"A claim named '{view.name}' is there that is not this session's; "
+            "if it is an earlier session's, it is being removed."
+        )
+    if view.claim is None:
+        return "The claim of the volume is not made yet."
+    storage_class = (view.claim.get("spec") or {}).get("storageClassName") or "the default"
+    return f"The claim waits for a volume of storage class '{storage_class}'."
+
+
+def _pod_condition(view: SessionSnapshot, blocker: Blocker | None) -> Condition:
+    reason, message = _pod_reason(view, blocker)
+    ready = reason is SessionReason.POD_RUNNING
+    status = Status.TRUE if ready else Status.FALSE
+    return observed(SessionCondition.POD_READY, status, reason, message)
+
+
+def _pod_reason(view: SessionSnapshot, blocker: Blocker | None) -> Blocker:
+    pod = view.own_pod
+    if view.spec.closed and pod is None:
+        return Blocker(SessionReason.CLOSED, "The session is closed.")
+    if view.spec.closed:
+        return Blocker(SessionReason.CLOSING, "The pod is stopping.")
+    if blocker is not None:
+        return blocker
+    if pod is not None and is_ready(pod):
+        return Blocker(SessionReason.POD_RUNNING, "The pod works.")
+    return Blocker(SessionReason.POD_PENDING, _why_not_running(view))
+
+
+def _why_not_running(view: SessionSnapshot) -> str:
+    match view.pod_presence:
+        case Presence.ABSENT:
+            return "The pod is not made yet."
+        case Presence.FOREIGN:
+            return f"A pod named '{view.name}' is there that is not this session's."
+        case Presence.GOING:
+            return "The former pod is stopping; a new one follows."
+        case _:
+            annotations = (view.pod or {})["metadata"].get("annotations") or {}
+            replaced = annotations.get(REPLACES_ANNOTATION)
+            return f"The pod starts. {replaced}" if replaced else "The pod starts."
+
+
+def _host_condition(report: HostState | None) -> Condition:
+    if report is not None:
+        return observed(
+            SessionCondition.HOST_READY,
+            Status.TRUE,
+            SessionReason.HOST_REPORTED,
+            "The host takes messages.",
+        )
+    return observed(
+        SessionCondition.HOST_READY,
+        Status.UNKNOWN,
+        SessionReason.NOT_REPORTED,
+        "The API server has not reported this pod's host.",
+    )
+
+
+def _report(view: SessionSnapshot) -> HostState | None:
+    annotations = view.session["metadata"].get("annotations") or {}
+    report = HostReport.parse(annotations.get(HOST_ANNOTATION))
+    if report is None or view.own_pod is None:
+        return None
+    return report.state if report.pod_uid == view.own_pod["metadata"]["uid"] else None
+
+
+def _ready(volume: Condition, pod: Condition) -> Condition:
+    # A pod says best what hinders it; only while it merely starts may the volume be to blame.
+    blamed = pod
+    if pod.reason == SessionReason.POD_PENDING and volume.status is not Status.TRUE:
+        blamed = volume
+    if pod.status is Status.TRUE:
+        blamed = pod.model_copy(update={"reason": SessionReason.READY})
+    return blamed.model_copy(update={"type": SessionCondition.READY})
+
+
+def _claim_name(view: SessionSnapshot) -> str | None:
+    own = view.claim is not None and view.claim_presence is not Presence.FOREIGN
+    return str((view.claim or {})["metadata"]["name"]) if own else None

@@ -1,0 +1,126 @@
+"""What is wrong with a pod, read from its status; pure."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from raworc_crds.agent_session import SessionReason
+from raworc_kube.objects import Manifest, condition, is_going, parse_time
+
+# A container that ends again and again is shown as waiting only some of the time.
+_FEW_RESTARTS = 2
+_PULL_FAILURES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
+_LOST_REASONS = {"NodeLost", "DeletionByTaintManager", "DeletionByPodGC"}
+
+
+class Blocker(NamedTuple):
+    """Why something is not as wished: a word for programs and a sentence for people."""
+
+    reason: SessionReason
+    message: str
+
+
+def pod_blocker(pod: Manifest) -> Blocker | None:
+    """Say what is wrong with a pod; None while it starts, or works."""
+    return (
+        _ended(pod)
+        or _unschedulable(pod)
+        or _waiting(pod)
+        or _container_ended(pod)
+        or _unreachable(pod)
+    )
+
+
+def is_ready(pod: Manifest) -> bool:
+    """Say whether the pod works."""
+    return condition(pod, "Ready").get("status") == "True" and not is_going(pod)
+
+
+def _ended(pod: Manifest) -> Blocker | None:
+    status = pod.get("status") or {}
+    disrupted = condition(pod, "DisruptionTarget")
+    reason = status.get("reason") or disrupted.get("reason") or ""
+    message = status.get("message") or disrupted.get("message") or ""
+    if {status.get("reason"), disrupted.get("reason")} & _LOST_REASONS:
+        return Blocker(SessionReason.NODE_LOST, message or "The node of the pod does not answer.")
+    if status.get("reason") == "Evicted":
+        return Blocker(SessionReason.EVICTED, message or "The node evicted the pod.")
+    if status.get("phase") not in {"Failed", "Succeeded"} or _was_stopped(pod):
+        return None
+    words = message or _exit(container_of(pod)) or "the pod ended"
+    return Blocker(SessionReason.POD_FAILED, f"{reason}: {words}" if reason else words)
+
+
+def _was_stopped(pod: Manifest) -> bool:
+    # A pod that ends after somebody deleted it did not fail.
+    going, grace = (
+        pod["metadata"].get(f"deletion{part}") for part in ("Timestamp", "GracePeriodSeconds")
+    )
+    ended = ((container_of(pod).get("state") or {}).get("terminated") or {}).get("finishedAt")
+    if going is None or ended is None:
+        return going is not None
+    return parse_time(ended) >= parse_time(going) - timedelta(seconds=int(grace or 0))
+
+
+def _unschedulable(pod: Manifest) -> Blocker | None:
+    scheduled = condition(pod, "PodScheduled")
+    if scheduled.get("status") != "False":
+        return None
+    message = scheduled.get("message") or "No node takes the pod."
+    return Blocker(SessionReason.UNSCHEDULABLE, message)
+
+
+def _waiting(pod: Manifest) -> Blocker | None:
+    container = {} if is_going(pod) else container_of(pod)
+    waiting = (container.get("state") or {}).get("waiting") or {}
+    reason, message = waiting.get("reason", ""), waiting.get("message", "")
+    if reason in _PULL_FAILURES:
+        return Blocker(SessionReason.IMAGE_PULL_FAILED, f"{reason}: {message}")
+    if reason == "CrashLoopBackOff":
+        last = _exit({"state": container.get("lastState") or {}})
+        words = _crash_loop(last or "ended", int(container.get("restartCount", 0)))
+        return Blocker(SessionReason.CRASH_LOOP, words)
+    if reason.endswith("Error"):
+        return Blocker(SessionReason.POD_FAILED, f"{reason}: {message}")
+    return None
+
+
+def _container_ended(pod: Manifest) -> Blocker | None:
+    container = {} if is_going(pod) else container_of(pod)
+    words, times = _exit(container), int(container.get("restartCount", 0))
+    if not words:
+        return None
+    if times >= _FEW_RESTARTS:
+        return Blocker(SessionReason.CRASH_LOOP, _crash_loop(words, times))
+    return Blocker(SessionReason.POD_FAILED, f"The container {words}; it restarts.")
+
+
+def _crash_loop(words: str, times: int) -> str:
+    return f"The container {words}; it was restarted {times} times so far."
+
+
+def _unreachable(pod: Manifest) -> Blocker | None:
+    # A kubelet sets both conditions together; the node controller, once a kubelet is silent, only
+    # `Ready`.
+    if condition(pod, "Ready").get("status") != "False":
+        return None
+    if condition(pod, "ContainersReady").get("status") != "True":
+        return None
+    node = (pod.get("spec") or {}).get("nodeName", "")
+    return Blocker(SessionReason.NODE_LOST, f"Node '{node}' does not answer.")
+
+
+def container_of(pod: Manifest) -> Mapping[str, Any]:
+    """Return the status of a pod's first container."""
+    statuses = (pod.get("status") or {}).get("containerStatuses") or [{}]
+    first: Mapping[str, Any] = statuses[0]
+    return first
+
+
+def _exit(container: Mapping[str, Any]) -> str:
+    ended = (container.get("state") or {}).get("terminated")
+    if not ended:
+        return ""
+    if ended.get("reason") == "OOMKilled":
+        return "used more memory than its limit and was killed"
+    return f"ended with exit code {ended.get('exitCode')}"

@@ -1,0 +1,1 @@
+"""Spaces: the namespace, what stands in it, and the status."""

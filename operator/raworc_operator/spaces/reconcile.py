@@ -1,0 +1,208 @@
+"""One pass over a Space: its namespace and what stands in it, its build, its status."""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from pydantic import ValidationError
+
+from raworc_crds.conditions import Condition, Status
+from raworc_crds.group import SPACE_LABEL
+from raworc_crds.names import space_namespace
+from raworc_crds.space import SpaceReason, SpaceSpec, SpaceStatus
+from raworc_kube.client import RefusedError
+from raworc_kube.objects import (
+    NAMESPACE,
+    POD,
+    QUOTA,
+    SECRET,
+    SESSION,
+    SPACE,
+    Key,
+    Manifest,
+    is_going,
+)
+from raworc_operator.builds.reconcile import Pass, Progress, reconcile_build
+from raworc_operator.context import Context
+from raworc_operator.labels import SESSION_COMPONENT, selector
+from raworc_operator.sessions.reconcile import reconcile_session, spec_errors
+from raworc_operator.spaces.namespace import (
+    namespace,
+    session_account,
+    session_network_policy,
+)
+from raworc_operator.spaces.quota import QUOTA_NAME, space_quota
+from raworc_operator.spaces.registry_secret import PULL_SECRET, PUSH_SECRET, registry_secret
+from raworc_operator.spaces.status import (
+    SpaceSnapshot,
+    built_condition,
+    invalid_status,
+    namespace_condition,
+    space_status,
+    unbuilt_condition,
+)
+from raworc_operator.status import status_patch
+
+_logger = logging.getLogger(__name__)
+
+_TERMINATING_SECONDS = 2.0
+# Who labels the namespace is heard at once; that another one goes is not.
+_TAKEN_SECONDS = 30.0
+# Pods come and go in crowds; their count is taken once a second.
+USAGE_SECONDS = 1.0
+
+
+def reconcile_space(context: Context, name: str) -> float | None:
+    """Bring one space to what its spec asks for, and report how far that got."""
+    space = context.cluster.read(Key(SPACE, name))
+    if space is None:
+        context.space_queue.forget(Key(SPACE, name))
+        return None
+    if is_going(space):
+        return None
+    try:
+        spec = SpaceSpec.model_validate(space["spec"])
+    except ValidationError as error:
+        _report(context, space, invalid_status(space, spec_errors(error), context.now()))
+        return None
+    ready = _prepare_namespace(context, space)
+    if ready.status is not Status.TRUE:
+        return _report_without_namespace(context, space, ready)
+    return _reconcile_inside(context, space, spec, ready)
+
+
+def _reconcile_inside(
+    context: Context, space: Manifest, spec: SpaceSpec, ready: Condition
+) -> float | None:
+    name = space["metadata"]["name"]
+    inside = space_namespace(name, context.settings.namespace_prefix)
+    context.cluster.apply(session_account(name, inside))
+    context.cluster.apply(session_network_policy(name, inside))
+    _apply_accounts(context, name, inside)
+    quota = _apply_quota(context, name, inside, spec)
+    progress = reconcile_build(Pass(context, space, spec, quota))
+    view = SpaceSnapshot(
+        space=space,
+        namespace=ready,
+        built=built_condition(progress.build, progress.message),
+        build=progress.build,
+        image=progress.image,
+        quota=quota,
+        sessions=context.cluster.count(SESSION, inside),
+        running_sessions=context.cluster.count(POD, inside, selector(component=SESSION_COMPONENT)),
+    )
+    _report(context, space, space_status(view, inside, context.now()))
+    if _concerns_sessions(space, progress):
+        wake_sessions(context, inside)
+    return progress.retry_after
+
+
+def wake_sessions(context: Context, inside: str, seconds: float = 0) -> None:
+    """Look again, soon, at the sessions of a namespace that wait for something."""
+    for session in context.cluster.list_all(SESSION, inside):
+        waits = not (session.get("status") or {}).get("podName")
+        if waits and not (session.get("spec") or {}).get("closed"):
+            trigger_session(context, inside, session["metadata"]["name"], seconds)
+
+
+def trigger_session(context: Context, inside: str, name: str, seconds: float = 0) -> None:
+    """Look at a session soon, in another thread."""
+    context.session_queue.later(
+        Key(SESSION, name, inside), seconds, session_callback(context, inside, name)
+    )
+
+
+def trigger_space(context: Context, name: str, seconds: float = 0) -> None:
+    """Look at a space soon, in another thread."""
+    context.space_queue.later(Key(SPACE, name), seconds, space_callback(context, name))
+
+
+def session_callback(context: Context, inside: str, name: str) -> Callable[[], float | None]:
+    """Return one pass over a session, to be run at its turn."""
+    return partial(reconcile_session, context, inside, name)
+
+
+def space_callback(context: Context, name: str) -> Callable[[], float | None]:
+    """Return one pass over a space, to be run at its turn."""
+    return partial(reconcile_space, context, name)
+
+
+def _prepare_namespace(context: Context, space: Manifest) -> Condition:
+    name = space["metadata"]["name"]
+    wanted = namespace(space, context.settings.namespace_prefix)
+    inside = wanted["metadata"]["name"]
+    found = context.cluster.read(Key(NAMESPACE, inside))
+    if found is not None and is_going(found):
+        words = f"Namespace '{inside}' is being deleted; a new one follows."
+        return namespace_condition(SpaceReason.NAMESPACE_TERMINATING, words)
+    if found is not None and (found["metadata"].get("labels") or {}).get(SPACE_LABEL) != name:
+        words = (
+            f"Namespace '{inside}' is not this Space's; to have it adopted, label it"
+            f" '{SPACE_LABEL}={name}'."
+        )
+        return namespace_condition(SpaceReason.NAMESPACE_TAKEN, words)
+    try:
+        context.cluster.apply(wanted)
+    except RefusedError as error:
+        return namespace_condition(SpaceReason.NAMESPACE_TAKEN, str(error))
+    words = f"Namespace '{inside}' is there."
+    return namespace_condition(SpaceReason.NAMESPACE_ACTIVE, words)
+
+
+def _report_without_namespace(context: Context, space: Manifest, ready: Condition) -> float:
+    former = SpaceStatus.model_validate(space.get("status") or {})
+    built = built_condition(former.build) if former.build else unbuilt_condition(ready)
+    view = SpaceSnapshot(
+        space=space,
+        namespace=ready,
+        built=built,
+        build=former.build,
+        image=former.image,
+        quota=None,
+    )
+    status = space_status(view, "", context.now())
+    # Once the namespace is there, the spec is looked at as if it were new.
+    unseen = status.model_copy(update={"observed_generation": former.observed_generation})
+    _report(context, space, unseen)
+    is_taken = ready.reason == SpaceReason.NAMESPACE_TAKEN
+    return _TAKEN_SECONDS if is_taken else _TERMINATING_SECONDS
+
+
+def _apply_quota(context: Context, name: str, inside: str, spec: SpaceSpec) -> Manifest | None:
+    quota = space_quota(name, inside, spec.quota) if spec.quota else None
+    wanted = quota if quota and quota["spec"]["hard"] else None
+    return _apply_or_delete(context, Key(QUOTA, QUOTA_NAME, inside), wanted)
+
+
+def _apply_accounts(context: Context, name: str, inside: str) -> None:
+    # The files are those of Secrets that may change at any time: each pass hands on what they say.
+    settings = context.settings
+    for secret, file in (
+        (PUSH_SECRET, settings.registry_push_account),
+        (PULL_SECRET, settings.registry_pull_account),
+    ):
+        wanted = registry_secret(name, inside, secret, file.read_bytes()) if file else None
+        _apply_or_delete(context, Key(SECRET, secret, inside), wanted)
+
+
+def _apply_or_delete(context: Context, key: Key, wanted: Manifest | None) -> Manifest | None:
+    if wanted is not None:
+        return context.cluster.apply(wanted)
+    found = context.cluster.read(key)
+    if found is not None:
+        context.cluster.delete(key, found["metadata"]["uid"])
+    return None
+
+
+def _concerns_sessions(space: Manifest, progress: Progress) -> bool:
+    status = space.get("status") or {}
+    changed = status.get("observedGeneration") != space["metadata"].get("generation")
+    return changed or status.get("image") != progress.image
+
+
+def _report(context: Context, space: Manifest, status: SpaceStatus) -> None:
+    patch = status_patch(space, status)
+    if patch:
+        metadata = space["metadata"]
+        context.cluster.patch_status(Key(SPACE, metadata["name"]), metadata["uid"], patch)
+        _logger.info("%s: status %s", metadata["name"], ", ".join(sorted(patch)))

@@ -1,0 +1,1 @@
+"""Git and registries, asked without a Kubernetes token; and the checkout of a build."""
