@@ -209,13 +209,13 @@ def test_what_is_no_revision_is_refused(bed: ApiBed, after: str) -> None:
 
 
 def test_a_stop_ends_streams_and_polls_at_once(
-    bed: ApiBed, database: Engine, api_cluster: MemoryCluster, monkeypatch: pytest.MonkeyPatch
+    bed: ApiBed, migrated: Engine, api_cluster: MemoryCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Only the stop itself may wake them.
     monkeypatch.setattr(event_stream, "LOOK_SECONDS", 60.0)
     monkeypatch.setattr("raworc_api.host.waiting.LOOK_SECONDS", 60.0)
     session = bed.session(bed.client("ann"), name="one")
-    with running_replicas(database, api_cluster, 1) as (replica,), ThreadPoolExecutor(1) as pool:
+    with running_replicas(migrated, api_cluster, 1) as (replica,), ThreadPoolExecutor(1) as pool:
         here = ApiBed([replica], bed.database, api_cluster)
         host = here.host("one")
         with following(here.client("ann"), session) as stream:
