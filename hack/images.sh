@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# Builds the images of the product into the local Docker engine, each under a tag that says its content.
+# Builds the product's image and the base image of agents into the local Docker engine, each under a tag that says its content.
 set -euo pipefail
 source "$(dirname "$0")/env.sh"
 
-# inputs IMAGE: the files and folders that an image of the product is made of; its Dockerfile lies in the first
+# inputs IMAGE: the files and folders that an image is made of, its Dockerfile first
 inputs() {
   case $1 in
-    operator) echo operator kube sources crds/raworc_crds pyproject.toml uv.lock LICENSE ;;
-    api) echo apiserver kube crds/raworc_crds pyproject.toml uv.lock LICENSE ;;
-    agent) echo agent ;;
+    raworc) echo Dockerfile crds/raworc_crds kube sources operator apiserver agent/raworc_host pyproject.toml uv.lock LICENSE ;;
+    agent) echo agent/Dockerfile agent/raworc_* agent/runtimes ;;
   esac
 }
 
@@ -23,14 +22,14 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$cache/image"
 
-for name in operator api agent; do
+for name in raworc agent; do
   context "$name" >"$work/context"
   image=raworc/$name:$version-$(stamp <"$work/context")
   if ! docker image inspect "$image" >/dev/null 2>&1; then
     echo "building $image"
     if private_authorities; then tar -C "${authorities%/*}" -rf "$work/context" "${authorities##*/}"; fi
-    folder=$(inputs "$name")
-    docker build --network host -t "$image" -f "${folder%% *}/Dockerfile" - <"$work/context"
+    files=$(inputs "$name")
+    docker build --network host -t "$image" -f "${files%% *}" - <"$work/context"
   fi
   docker tag "$image" "raworc/$name:$version"
   echo "$image" >"$cache/image/$name"

@@ -38,7 +38,6 @@ class Api(Values):
     """The API server."""
 
     replicas: Annotated[int, Field(ge=1, le=100)] = Field(2, description="how many run")
-    image: Image = Field(Image(repository="raworc/api"), description="its image")
     token_seconds: Annotated[int, Field(ge=60, le=86_400)] = Field(
         3_600, description="how long a login lasts"
     )
@@ -55,10 +54,6 @@ class Api(Values):
 class Operator(Values):
     """The operator."""
 
-    image: Image = Field(
-        Image(repository="raworc/operator"),
-        description="its image, in which builds also fetch their sources",
-    )
     resources: Resources = Field(
         resources(("50m", "128Mi"), ("1", "512Mi")), description="what it may use"
     )

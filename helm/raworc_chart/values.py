@@ -11,11 +11,14 @@ Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]*$", max_length=
 Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:/_-]*$", max_length=255)]
 
 
-class Defaults(Values):
-    """What Raworc's own images have in common."""
+class ProductImage(Values):
+    """The image that every part of Raworc runs, each with its own command."""
 
+    repository: Annotated[str, StringConstraints(min_length=1, max_length=255)] = Field(
+        "raworc/raworc", description="the image, with its registry where it is not the default one"
+    )
     tag: Annotated[str, StringConstraints(pattern=r"^([\w][\w.@:-]{0,200})?$")] = Field(
-        "", description="tag of Raworc's own images; empty: the chart's appVersion"
+        "", description="tag, or tag@digest; empty: the chart's appVersion"
     )
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
         "IfNotPresent", description="when nodes pull images: Always, IfNotPresent or Never"
@@ -155,7 +158,7 @@ class Builds(Values):
         "",
         description=(
             "image that agents are built on, below pushAddress or a full reference;"
-            " empty: raworc/agent with the tag of Raworc's own images"
+            " empty: raworc/agent with the tag of image"
         ),
     )
     kaniko_image: Image = Field(
@@ -192,7 +195,9 @@ class ChartValues(Values):
     namespace_prefix: Annotated[
         str, StringConstraints(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?-$", max_length=23)
     ] = Field("raworc-", description="start of the namespaces of spaces, before the space's name")
-    image: Defaults = Field(Defaults(), description="what Raworc's own images have in common")
+    image: ProductImage = Field(
+        ProductImage(), description="the image of all parts, of session hosts and of checkouts"
+    )
     image_pull_secrets: Annotated[list[LocalReference], Field(max_length=16)] = Field(
         [], description="Secrets with which the nodes pull the parts' images"
     )

@@ -18,7 +18,8 @@ class Settings:
     registry_insecure: bool
     # "repository:tag" below ``registry_push``, or a full reference.
     base_image: str
-    builder_image: str
+    # The product's own, for the containers of session pods and builds that run its code.
+    image: str
     kaniko_image: str
     # Files of accounts as `docker login` writes them, read anew whenever they are used: for builds
     # that push and the operator that asks, and for nodes that pull.
@@ -42,7 +43,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         registry_pull=environ.get("RAWORC_REGISTRY_PULL") or push,
         registry_insecure=_boolean(environ, "RAWORC_REGISTRY_INSECURE"),
         base_image=_required(environ, "RAWORC_BASE_IMAGE"),
-        builder_image=_required(environ, "RAWORC_BUILDER_IMAGE"),
+        image=_required(environ, "RAWORC_IMAGE"),
         kaniko_image=_required(environ, "RAWORC_KANIKO_IMAGE"),
         registry_push_account=_file(environ, "RAWORC_REGISTRY_PUSH_ACCOUNT"),
         registry_pull_account=_file(environ, "RAWORC_REGISTRY_PULL_ACCOUNT"),

@@ -53,7 +53,7 @@ def test_the_operator_understands_what_it_is_told(find: Find) -> None:
     assert settings.registry_pull == "localhost:30500"
     assert settings.registry_insecure
     assert settings.base_image == "raworc/agent:0.1.0"
-    assert settings.builder_image == "raworc/operator:0.1.0"
+    assert settings.image == "raworc/raworc:0.1.0"
 
 
 def test_the_operator_is_told_of_an_external_registry(find: Find, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_every_value_of_builds_reaches_the_operator(find: Find) -> None:
     assert told["RAWORC_API_URL"] == "http://team-api.raworc-system.svc:8000"
     assert told["RAWORC_NAMESPACE_PREFIX"] == "team-"
     assert told["RAWORC_BASE_IMAGE"] == "base/agent:0.2.0"
-    assert told["RAWORC_BUILDER_IMAGE"] == "registry.example.com/raworc/operator:0.3.1"
+    assert told["RAWORC_IMAGE"] == "registry.example.com/raworc:0.2.0"
     assert told["RAWORC_KANIKO_IMAGE"] == "registry.example.com/kaniko:1.25.0"
     assert told["RAWORC_INTERNAL_GIT_HOSTS"] == "git.example.internal,git.demo.svc"
     assert told["RAWORC_REGISTRY_PULL"] == "localhost:30600"

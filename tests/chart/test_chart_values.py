@@ -93,7 +93,8 @@ def test_the_sets_of_values_change_every_default_there_is() -> None:
     [
         "replica",
         "api.replica",
-        "api.image.tags",
+        "image.tags",
+        "api.image",
         "api.resources.requests.memroy",
         "api.service.typ",
         "api.serviceAccount.named",

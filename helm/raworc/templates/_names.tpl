@@ -52,7 +52,7 @@ labels:
 {{- end -}}
 {{- end -}}
 
-{{/* Reference to an image; takes (list $ image): a missing tag is that of Raworc's own images. */}}
+{{/* Reference to an image; takes (list $ image): a missing tag is that of Raworc's own image. */}}
 {{- define "raworc.image" -}}
 {{- $root := index . 0 -}}
 {{- $image := index . 1 -}}

@@ -113,7 +113,7 @@ def _checkout_container(settings: Settings) -> Manifest:
     command = ["python3", "-P", "-m", "raworc_sources.checkout"]
     return {
         "name": CHECKOUT_CONTAINER,
-        "image": settings.builder_image,
+        "image": settings.image,
         "imagePullPolicy": "IfNotPresent",
         "command": command + (["--authorities", trusted] if settings.authorities else []),
         "resources": _resources("50m", "64Mi"),

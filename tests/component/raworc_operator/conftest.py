@@ -52,7 +52,7 @@ SETTINGS = Settings(
     registry_pull="pull.test",
     registry_insecure=True,
     base_image="raworc/agent:1",
-    builder_image="raworc/operator:1",
+    image="raworc/raworc:1",
     kaniko_image="kaniko:1",
 )
 

@@ -24,7 +24,7 @@ ENVIRONMENT = {
     "RAWORC_API_URL": "http://api",
     "RAWORC_REGISTRY_PUSH": "push:5000",
     "RAWORC_BASE_IMAGE": "raworc/agent:1",
-    "RAWORC_BUILDER_IMAGE": "raworc/operator:1",
+    "RAWORC_IMAGE": "raworc/raworc:1",
     "RAWORC_KANIKO_IMAGE": "kaniko:1",
 }
 
