@@ -20,7 +20,10 @@ from raworc.errors import RefusedError
 from raworc.records import Session
 
 API = "http://localhost:8080"
-EXAMPLES = Path(__file__).parents[2] / "examples" / "agents"
+HERE = Path(__file__).parent
+EXAMPLES = HERE.parents[1] / "examples" / "agents"
+# A first build with a cold cache is the longest that a fixture takes.
+LIMIT_SECONDS = 300
 
 Connect = Callable[..., Client]
 FreshName = Callable[[], str]
@@ -112,6 +115,13 @@ def new_session(api: Client, connect: Connect, shared_space: str) -> Iterator[Ne
         for session_id in made:
             with suppress(RefusedError):
                 client.delete_session(session_id)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every journey that names no limit of its own the one of this folder."""
+    for item in items:
+        if item.path.is_relative_to(HERE) and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LIMIT_SECONDS))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,9 +13,9 @@ from typing import NamedTuple, cast
 import httpx2
 import requests
 from dxf import DXF, DXFBase
-from tests.authority import Authority
 from tests.e2e.external_services import NAMESPACE, PORTS, REGISTRY_OF_NODES
 from tests.e2e.kubectl import SYSTEM, Kubectl, Manifest
+from tests.support.authority import Authority
 
 BUNDLED_REGISTRY = "localhost:30500"
 # A registry of many has a folder for us.

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.authority import Authority
 from tests.e2e.kubectl import SYSTEM, Kubectl, Manifest
 from tests.e2e.neighbours import (
     RESTRICTED_CONTAINER,
@@ -15,6 +14,7 @@ from tests.e2e.neighbours import (
     restricted_namespace,
     tls_secret,
 )
+from tests.support.authority import Authority
 
 NAMESPACE = "e2e-external"
 # Where their pods listen.

@@ -1,7 +1,7 @@
 """Parts of the manifests of whatever else runs in the cluster, beside Raworc."""
 
-from tests.authority import Certificate
 from tests.e2e.kubectl import Manifest
+from tests.support.authority import Certificate
 
 # What a pod and its container must say of themselves in a restricted namespace, and more.
 RESTRICTED_POD: Manifest = {

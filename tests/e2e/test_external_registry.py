@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from tests.authority import Authority
 from tests.e2e.agents import GREETER
 from tests.e2e.conftest import FreshName, NewRepository
 from tests.e2e.external_registry import (
@@ -26,6 +25,7 @@ from tests.e2e.manifests import source, space_manifest
 from tests.e2e.progress import answer, await_built, await_state, await_unbuilt
 from tests.e2e.repositories import Repository
 from tests.e2e.waiting import STARTED, eventually
+from tests.support.authority import Authority
 
 from raworc.client import Client
 

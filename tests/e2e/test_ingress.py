@@ -7,7 +7,6 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from tests.authority import Authority
 from tests.e2e.command_line import CommandLine
 from tests.e2e.conftest import API, Connect, NewSession
 from tests.e2e.gates import open_gate
@@ -19,6 +18,7 @@ from tests.e2e.progress import answer, answers
 from tests.e2e.relay import relayed
 from tests.e2e.skipper import NAME, installed
 from tests.e2e.waiting import eventually
+from tests.support.authority import Authority
 
 from raworc.client import Client
 from raworc.errors import RefusedError

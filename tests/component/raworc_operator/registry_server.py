@@ -13,7 +13,7 @@ from ssl import PROTOCOL_TLS_SERVER, SSLContext
 from threading import Thread
 from typing import Any
 
-from tests.authority import Certificate
+from tests.support.authority import Certificate
 
 DIGEST = "sha256:" + "d" * 64
 _TOKEN = "a-token"

@@ -7,8 +7,8 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from tests.authority import Authority
-from tests.https_git_server import https_server
+from tests.support.authority import Authority
+from tests.support.https_git_server import https_server
 
 from raworc_sources.checkout.fetch import fetch_commit
 from raworc_sources.checkout.request import AgentRequest

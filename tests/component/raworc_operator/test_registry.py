@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.authority import Authority
 from tests.component.raworc_operator.registry_server import DIGEST, RegistryServer
+from tests.support.authority import Authority
 
 from raworc_sources.registry import AccountRefusedError, ImageRegistry, RegistryError
 
