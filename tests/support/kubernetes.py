@@ -18,7 +18,6 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "kubernetes"
 ETCD_IMAGE = "registry.k8s.io/etcd:3.6.5-0"
 DEFINITIONS = ROOT / "crds"
+DEFINITIONS_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 JSON = "application/json"
 MERGE = "application/merge-patch+json"
@@ -52,13 +52,24 @@ class RefusedError(Exception):
         self.status = status
 
 
-@dataclass(frozen=True)
 class KubeApi:
     """A running API server, seen by its administrator or by somebody whose token is given."""
 
-    url: str
-    authorities: Path
-    token: str
+    def __init__(self, url: str, authorities: Path, token: str) -> None:
+        self.url, self.authorities, self.token = url, authorities, token
+        self._http = httpx2.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"},
+            verify=ssl.create_default_context(cafile=str(authorities)),
+            timeout=30,
+        )
+        self._others: list[KubeApi] = []
+
+    def close(self) -> None:
+        """Close the connections, also those of the accounts that it gave."""
+        self._http.close()
+        for account in self._others:
+            account.close()
 
     def ask(
         self,
@@ -70,15 +81,21 @@ class KubeApi:
     ) -> Manifest:
         """Send one request and return the answer; errors are raised."""
         content = None if body is None else json.dumps(body).encode()
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type}
-        with httpx2.Client(verify=self._context(), timeout=30) as http:
-            answer = http.request(
-                method, self.url + path, content=content, headers=headers, params=query
-            )
+        headers = {"Content-Type": content_type}
+        answer = self._http.request(method, path, content=content, headers=headers, params=query)
         if answer.status_code >= HTTPStatus.BAD_REQUEST:
             raise RefusedError(answer.status_code, answer.text)
         found: Manifest = answer.json()
         return found
+
+    def find(self, path: str) -> Manifest | None:
+        """Return what is at a path, or None where nothing is."""
+        try:
+            return self.ask("GET", path)
+        except RefusedError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
 
     def client(self) -> client.ApiClient:
         """Return a client of the official library."""
@@ -111,7 +128,9 @@ class KubeApi:
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
         request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
         token = self.ask("POST", path, request)["status"]["token"]
-        return KubeApi(self.url, self.authorities, token)
+        account = KubeApi(self.url, self.authorities, token)
+        self._others.append(account)
+        return account
 
     def make_namespace(self, name: str, labels: Mapping[str, str] | None = None) -> None:
         """Make a namespace with the service account that a controller would give it."""
@@ -122,23 +141,28 @@ class KubeApi:
 
     def install_definitions(self) -> None:
         """Install our custom resource definitions, and wait until they are served."""
-        definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-        deadline = time.monotonic() + _SERVED_SECONDS
         for file in sorted(DEFINITIONS.glob("*.yaml")):
-            spec = self.ask("POST", definitions, yaml.safe_load(file.read_text()))["spec"]
-            version, plural = spec["versions"][0]["name"], spec["names"]["plural"]
-            while not self._serves(f"/apis/{spec['group']}/{version}/{plural}"):
-                assert time.monotonic() < deadline, f"{plural} were not served."
-                time.sleep(0.05)
+            self._await_served(self.ask("POST", DEFINITIONS_PATH, yaml.safe_load(file.read_text())))
+
+    def change_definition(self, name: str, spec: Manifest) -> None:
+        """Change a custom resource definition, and wait until it is served again."""
+        path = f"{DEFINITIONS_PATH}/{name}"
+        self._await_served(self.ask("PATCH", path, {"spec": spec}, MERGE))
 
     def is_ready(self) -> bool:
         """Say whether the server answers and all of its start hooks ran."""
-        headers = {"Authorization": f"Bearer {self.token}"}
         try:
-            with httpx2.Client(verify=self._context(), timeout=5) as http:
-                return http.get(f"{self.url}/readyz", headers=headers).status_code == HTTPStatus.OK
+            return self._http.get("/readyz").status_code == HTTPStatus.OK
         except httpx2.TransportError:
             return False
+
+    def _await_served(self, definition: Manifest) -> None:
+        spec = definition["spec"]
+        path = f"/apis/{spec['group']}/{spec['versions'][0]['name']}/{spec['names']['plural']}"
+        deadline = time.monotonic() + _SERVED_SECONDS
+        while not self._serves(path):
+            assert time.monotonic() < deadline, f"{path} was not served."
+            time.sleep(0.05)
 
     def _serves(self, path: str) -> bool:
         try:
@@ -150,18 +174,17 @@ class KubeApi:
             raise
         return True
 
-    def _context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=str(self.authorities))
-
 
 @contextmanager
 def running_kube_api(folder: Path) -> Iterator[KubeApi]:
     """Run etcd and kube-apiserver with their files in a folder, and stop them at the end."""
     binaries = find_binaries(folder)
     etcd, peers, secure = _free_ports(3)
-    api = KubeApi(f"https://127.0.0.1:{secure}", folder / "ca.pem", secrets.token_hex())
-    _write_credentials(folder, api)
+    token = secrets.token_hex()
+    _write_credentials(folder, token)
+    api = KubeApi(f"https://127.0.0.1:{secure}", folder / "ca.pem", token)
     with ExitStack() as stack:
+        stack.callback(api.close)
         processes = (
             stack.enter_context(_process(binaries / "etcd", folder, _etcd_flags(etcd, peers))),
             stack.enter_context(
@@ -219,7 +242,7 @@ def _docker(*arguments: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - fixed arguments
 
 
-def _write_credentials(folder: Path, api: KubeApi) -> None:
+def _write_credentials(folder: Path, token: str) -> None:
     authority = Authority()
     certificate = authority.certificate("127.0.0.1", "localhost")
     # Tokens of service accounts are signed with a key that is no certificate's.
@@ -230,7 +253,7 @@ def _write_credentials(folder: Path, api: KubeApi) -> None:
         "server.key": certificate.key,
         "accounts.pem": accounts.chain,
         "accounts.key": accounts.key,
-        "tokens.csv": f"{api.token},admin,admin,system:masters\n",
+        "tokens.csv": f"{token},admin,admin,system:masters\n",
     }
     for name, content in files.items():
         (folder / name).write_text(content)

@@ -1,24 +1,22 @@
-"""The real operator, in process, on a mock of the Kubernetes API."""
+"""The real operator, in process, on a real kube-apiserver."""
 
-import asyncio
 import json
-import re
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http import HTTPStatus
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-import kmock as kmocks
 import kopf
 import pytest
-from kmock._internal import parsing
+from tests.support.kubernetes import DEFINITIONS_PATH, MERGE, KubeApi
 
-from raworc_kube.client import ClusterError, ExistsError, KubernetesCluster
-from raworc_kube.objects import Manifest, key_of
+from raworc_kube.client import ClusterError, KubernetesCluster
+from raworc_kube.objects import SESSION, SPACE, Kind, Manifest
 from raworc_operator.context import Context
 from raworc_operator.kopf_settings import operator_settings
 from raworc_operator.settings import Settings
@@ -27,23 +25,8 @@ from raworc_sources.git import Git
 from raworc_sources.problems import SourceError
 from raworc_sources.registry import RegistryError
 
-_DEADLINE_SECONDS = 10
-_parse_inside = parsing.parse_path
-_KINDS = {
-    "raworc.dev/v1alpha1/spaces": ("Space", False),
-    "raworc.dev/v1alpha1/agentsessions": ("AgentSession", True),
-    "v1/namespaces": ("Namespace", False),
-    "v1/pods": ("Pod", True),
-    "v1/persistentvolumeclaims": ("PersistentVolumeClaim", True),
-    "v1/serviceaccounts": ("ServiceAccount", True),
-    "v1/resourcequotas": ("ResourceQuota", True),
-    "v1/configmaps": ("ConfigMap", True),
-    "v1/secrets": ("Secret", True),
-    "v1/events": ("Event", True),
-    "batch/v1/jobs": ("Job", True),
-    "networking.k8s.io/v1/networkpolicies": ("NetworkPolicy", True),
-}
-_VERBS = ("get", "list", "watch", "patch", "create", "delete")
+_DEADLINE_SECONDS = 20
+_numbers = count(1)
 
 SETTINGS = Settings(
     namespace_prefix="raworc-",
@@ -55,29 +38,6 @@ SETTINGS = Settings(
     image="raworc/raworc:1",
     kaniko_image="kaniko:1",
 )
-
-
-class MockedCluster(KubernetesCluster):
-    """The real client; only server-side apply, which the mock does not know, is done by hand."""
-
-    def create(self, manifest: Manifest) -> Manifest:
-        # The mock gives neither a uid nor a time of creation.
-        uid = f"{manifest['kind']}-{manifest['metadata']['name']}"
-        stamp = {
-            "uid": uid,
-            "creationTimestamp": "2026-01-01T12:00:00Z",
-            "resourceVersion": "1",
-        }
-        return super().create({**manifest, "metadata": {**stamp, **manifest["metadata"]}})
-
-    def apply(self, manifest: Manifest) -> Manifest:
-        try:
-            return self.create(manifest)
-        except ExistsError:
-            headers = {"Content-Type": "application/merge-patch+json"}
-            answer = self._ask("PATCH", key_of(manifest).path, manifest, headers=headers)
-            assert answer is not None
-            return answer
 
 
 @dataclass
@@ -116,71 +76,93 @@ class FakeGit(Git):
 
 @dataclass
 class Bed:
-    """A cluster without an operator, and what the operator would be given."""
+    """A cluster without an operator, what the operator would be given, and a name for one Space."""
 
-    api: Any
+    api: KubeApi
     registry: FakeRegistry
     git: FakeGit
+    # A namespace is never emptied here, so that each test has one of its own.
+    space: str = field(default_factory=lambda: f"team-{next(_numbers)}")
 
-    def put(self, resource: str, namespace: str | None, name: str, **parts: Any) -> None:  # noqa: ANN401
-        """Have an object in the cluster."""
-        kind, _ = _KINDS[resource]
-        identity = {"apiVersion": resource.rpartition("/")[0], "kind": kind}
-        # The mock counts no versions, but kopf tests for one.
-        metadata = {"name": name, "uid": f"uid-{name}", "generation": 1, "resourceVersion": "1"}
-        metadata |= {"namespace": namespace} if namespace else {}
-        metadata |= parts.pop("metadata", {})
-        whole = {**identity, "metadata": metadata, **parts}
-        self.api.objects[resource, namespace, name] = whole
+    @property
+    def namespace(self) -> str:
+        """The namespace of the Space."""
+        return f"{SETTINGS.namespace_prefix}{self.space}"
 
-    async def change(self, resource: str, namespace: str | None, name: str, **parts: Any) -> None:  # noqa: ANN401
-        """Change an object as another client would, so that the operator hears of it."""
-        path = _path(resource, namespace, name)
-        headers = {"Content-Type": "application/merge-patch+json"}
-        answer = await self.api.patch(path, data=json.dumps(parts), headers=headers)
-        assert answer.status == HTTPStatus.OK, await answer.text()
+    def put(self, kind: Kind, name: str, **parts: Any) -> Manifest:  # noqa: ANN401 - any JSON
+        """Have an object in the cluster, with its status."""
+        status = parts.pop("status", None)
+        metadata = {"name": name, **parts.pop("metadata", {})}
+        manifest = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata}
+        made = self.api.ask("POST", self._path(kind), {**manifest, **parts})
+        return self.change_status(kind, name, **status) if status else made
 
-    async def delete(self, resource: str, namespace: str | None, name: str) -> None:
+    def change(self, kind: Kind, name: str, **parts: Any) -> Manifest:  # noqa: ANN401 - any JSON
+        """Change an object as another client would."""
+        return self.api.ask("PATCH", self._path(kind, name), parts, MERGE)
+
+    def change_status(self, kind: Kind, name: str, **status: Any) -> Manifest:  # noqa: ANN401 - any JSON
+        """Change the status of an object, as the kubelet or a controller would."""
+        return self.api.ask("PATCH", f"{self._path(kind, name)}/status", {"status": status}, MERGE)
+
+    def delete(self, kind: Kind, name: str) -> None:
         """Delete an object as another client would."""
-        answer = await self.api.delete(_path(resource, namespace, name))
-        assert answer.status == HTTPStatus.OK, await answer.text()
+        self.api.ask("DELETE", self._path(kind, name), {"propagationPolicy": "Background"})
 
-    def get(self, resource: str, namespace: str | None, name: str) -> Manifest | None:
+    def get(self, kind: Kind, name: str) -> Manifest | None:
         """Return an object of the cluster."""
-        key = (resource, namespace, name)
-        return (
-            json.loads(json.dumps(self.api.objects[key], default=dict)) if self.has(*key) else None
-        )
+        return self.api.find(self._path(kind, name))
 
-    def has(self, resource: str, namespace: str | None, name: str) -> bool:
+    def has(self, kind: Kind, name: str) -> bool:
         """Say whether an object is in the cluster."""
-        try:
-            return not self.api.objects[resource, namespace, name].deleted
-        except KeyError:
-            return False
+        return self.get(kind, name) is not None
 
-    @asynccontextmanager
-    async def operator(self) -> AsyncIterator[Context]:
+    def clear(self) -> None:
+        """Take away what the operator of the next test would find."""
+        for kind in (SESSION, SPACE):
+            for item in self.api.ask("GET", kind.path())["items"]:
+                path = kind.path(item["metadata"].get("namespace"), item["metadata"]["name"])
+                self.api.ask("PATCH", path, {"metadata": {"finalizers": None}}, MERGE)
+                if self.api.find(path):
+                    self.api.ask("DELETE", path)
+
+    @contextmanager
+    def definition_of_a_later_version(self, kind: Kind) -> Iterator[None]:
+        """Have the definition of a kind allow fields of which this version does not know."""
+        definition = f"{kind.plural}.{kind.api_version.partition('/')[0]}"
+        before = self.api.ask("GET", f"{DEFINITIONS_PATH}/{definition}")["spec"]["versions"]
+        schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+        served = {**before[0], "schema": {"openAPIV3Schema": schema}}
+        self.api.change_definition(definition, {"versions": [served]})
+        try:
+            yield
+        finally:
+            self.clear()
+            self.api.change_definition(definition, {"versions": before})
+
+    @contextmanager
+    def operator(self) -> Iterator[Context]:
         """Run the operator."""
         executor = ThreadPoolExecutor(8)
         transient = (ClusterError, RegistryError)
-        turns = (WorkQueue(executor, transient), WorkQueue(executor, transient))
-        context = Context(MockedCluster(), self.registry, self.git, SETTINGS, *turns)
-        settings = operator_settings(executor)
-        settings.watching.label_selectors.clear()
+        queues = (WorkQueue(executor, transient), WorkQueue(executor, transient))
+        context = Context(KubernetesCluster(), self.registry, self.git, SETTINGS, *queues)
         stop = threading.Event()
-        for each in turns:
-            each.start()
-        # In a loop of its own, so that at its end it does not wait for the tasks of the mock.
-        running = asyncio.create_task(asyncio.to_thread(_run, settings, context, stop))
+        running = threading.Thread(target=_run, args=(operator_settings(executor), context, stop))
+        for queue in queues:
+            queue.start()
+        running.start()
         try:
             yield context
         finally:
-            for each in turns:
-                await asyncio.to_thread(each.stop)
+            for queue in queues:
+                queue.stop()
             stop.set()
-            await running
-            await asyncio.to_thread(executor.shutdown)
+            running.join()
+            executor.shutdown()
+
+    def _path(self, kind: Kind, name: str | None = None) -> str:
+        return kind.path(self.namespace, name)
 
 
 def _run(settings: kopf.OperatorSettings, context: Context, stop: threading.Event) -> None:
@@ -195,65 +177,27 @@ def _run(settings: kopf.OperatorSettings, context: Context, stop: threading.Even
 
 
 @pytest.fixture
-def bed(kmock: kmocks.RawHandler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bed:
-    """A cluster that knows the kinds of the operator, and has nothing in it."""
-    api: Any = kmock
-    for resource, (kind, namespaced) in _KINDS.items():
-        api.resources[resource] = {
-            "kind": kind,
-            "namespaced": namespaced,
-            "verbs": _VERBS,
-            "singular": kind.lower(),
-            "shortnames": (),
-            "categories": (),
-            "subresources": ("status",),
-        }
-    monkeypatch.setattr(parsing, "parse_path", _parse_path)
+def bed(kube_api: KubeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bed]:
+    """A cluster that has the definitions of the kinds, and no object of them."""
     file = tmp_path / "kubeconfig"
-    file.write_text(json.dumps(_kubeconfig(str(api.url))))
+    file.write_text(json.dumps(kube_api.kubeconfig()))
     monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(file))
-    return Bed(api, FakeRegistry(), FakeGit(commits={None: "c" * 40}))
+    bed = Bed(kube_api, FakeRegistry(), FakeGit(commits={None: "c" * 40}))
+    yield bed
+    bed.clear()
 
 
-def _path(resource: str, namespace: str | None, name: str) -> str:
-    version, _, plural = resource.rpartition("/")
-    start = f"/apis/{version}" if "/" in version else f"/api/{version}"
-    return (
-        f"{start}/namespaces/{namespace}/{plural}/{name}"
-        if namespace
-        else f"{start}/{plural}/{name}"
-    )
-
-
-def _parse_path(path: str) -> parsing.ParsedPath:
-    # The mock takes every path of a namespace itself for one inside of it.
-    namespace = re.fullmatch("/api/v1/namespaces(?:/([^/]+))?", path)
-    if namespace:
-        return parsing.ParsedPath("", "v1", "namespaces", None, namespace[1])
-    return _parse_inside(path)
-
-
-def _kubeconfig(url: str) -> Manifest:
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "test",
-        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
-        "clusters": [{"name": "test", "cluster": {"server": url}}],
-        "users": [{"name": "test", "user": {"token": "test"}}],
-    }
-
-
-Eventually = Callable[[Callable[[], bool]], Awaitable[None]]
+Eventually = Callable[[Callable[[], bool]], None]
 
 
 @pytest.fixture
 def eventually() -> Eventually:
     """Wait until something holds, which it must within seconds."""
 
-    async def wait(holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(_DEADLINE_SECONDS):
-            while not holds():  # noqa: ASYNC110 - the mock tells nobody of a change
-                await asyncio.sleep(0.01)
+    def wait(holds: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _DEADLINE_SECONDS
+        while not holds():
+            assert time.monotonic() < deadline, "It did not come to be."
+            time.sleep(0.05)
 
     return wait
