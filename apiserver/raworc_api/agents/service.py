@@ -7,7 +7,7 @@ from typing import Any
 from raworc_api.agents.schemas import AgentBody, AgentView
 from raworc_api.core.permissions import Caller
 from raworc_api.core.problems import ConflictProblem, NotFoundProblem
-from raworc_api.spaces.service import SpaceService, parsed
+from raworc_api.spaces.service import SpaceService, parsed, space_spec
 from raworc_api.spaces.tables import SpaceRecord
 from raworc_crds.space import AgentSource, BuildState, SpaceSpec
 
@@ -68,7 +68,7 @@ class AgentService:
 
 
 def _agents(space: SpaceRecord) -> list[AgentSource]:
-    return SpaceSpec.model_validate(space.spec).agents
+    return space_spec(space).agents
 
 
 def _named(agents: list[AgentSource], space: str, name: str) -> AgentSource:
@@ -80,7 +80,7 @@ def _named(agents: list[AgentSource], space: str, name: str) -> AgentSource:
 
 def _agent_view(space: SpaceRecord, agent: AgentSource) -> AgentView:
     build: Mapping[str, Any] = (space.status or {}).get("build") or {}
-    commits = {built["name"]: built["commit"] for built in build.get("agents") or []}
+    commits = {built.get("name"): built.get("commit") for built in build.get("agents") or []}
     commit = commits.get(agent.name)
     return AgentView(
         name=agent.name,

@@ -11,6 +11,7 @@ from raworc_api.core.idempotency import check_repeated, fingerprint
 from raworc_api.core.pages import Page, cut, read_cursor, write_cursor
 from raworc_api.core.permissions import Caller
 from raworc_api.core.problems import ConflictProblem, ForbiddenProblem, NotFoundProblem, invalid
+from raworc_api.core.stored import read_conditions
 from raworc_api.core.wake import Bus, session_topic
 from raworc_api.mirror import outbox
 from raworc_api.sessions import repository
@@ -22,7 +23,6 @@ from raworc_api.sessions.visibility import visible_session
 from raworc_api.spaces.repository import share_space
 from raworc_api.spaces.tables import SpaceRecord
 from raworc_crds.agent_session import KIND, SessionSpec, SessionState
-from raworc_crds.conditions import Condition
 from raworc_crds.wire import dump
 
 
@@ -140,7 +140,7 @@ def session_view(session: SessionRecord) -> SessionView:
         container_id=status.get("podName"),
         persistent_volume_id=status.get("volumeClaimName"),
         parent_session_id=None,
-        conditions=[Condition.model_validate(one) for one in session.conditions],
+        conditions=read_conditions(session.conditions),
     )
 
 
@@ -162,7 +162,7 @@ def _check_space(space: SpaceRecord | None, caller: Caller, body: SessionBody) -
         raise NotFoundProblem(f"There is no space '{body.space}'.")
     if not caller.may("sessions", "create", body.space):
         raise ForbiddenProblem(f"You may not create sessions in space '{body.space}'.")
-    names = [agent["name"] for agent in space.spec.get("agents") or []]
+    names = [agent.get("name") for agent in space.spec.get("agents") or []]
     if body.agent is not None and body.agent not in names:
         known = ", ".join(f"'{name}'" for name in names) or "none"
         raise invalid("/agent", f"must be one of the space's agents: {known}")

@@ -19,14 +19,16 @@ from raworc_api.core.problems import (
     pointer,
     said,
 )
+from raworc_api.core.stored import read_conditions, read_stored
 from raworc_api.core.wake import Bus
 from raworc_api.mirror import outbox
+from raworc_api.mirror.merging import merge
 from raworc_api.sessions import repository as session_repository
 from raworc_api.spaces import repository
 from raworc_api.spaces.schemas import SpaceBody, SpaceFields, SpaceView
 from raworc_api.spaces.tables import SpaceRecord
 from raworc_crds import agent_session
-from raworc_crds.conditions import Condition, Status
+from raworc_crds.conditions import Status
 from raworc_crds.space import KIND, SpaceCondition, SpaceSpec
 from raworc_crds.wire import dump
 
@@ -78,8 +80,8 @@ class SpaceService:
         with self.database() as db:
             space = visible(repository.lock_space(db, name), caller, name, permission)
             check_version(space, version)
-            spec = change(SpaceSpec.model_validate(space.spec))
-            _write_spec(db, space, spec)
+            before = space_spec(space)
+            _write_spec(db, space, before, change(before))
             db.commit()
         self.bus.publish(outbox.TOPIC)
         return space
@@ -143,11 +145,16 @@ def entity_tag(space: SpaceRecord) -> str:
     return f'"{space.version}"'
 
 
+def space_spec(space: SpaceRecord) -> SpaceSpec:
+    """Read what this version understands of a space's spec."""
+    return read_stored(SpaceSpec, space.spec)
+
+
 def space_view(space: SpaceRecord) -> SpaceView:
     """Show a space's record to a caller."""
-    spec = SpaceSpec.model_validate(space.spec)
+    spec = space_spec(space)
     status: Mapping[str, Any] = space.status or {}
-    conditions = [Condition.model_validate(one) for one in status.get("conditions") or []]
+    conditions = read_conditions(status.get("conditions") or [])
     return SpaceView(
         name=space.name,
         description=spec.description,
@@ -183,8 +190,9 @@ def _new_space(caller: Caller, body: SpaceBody) -> SpaceRecord:
     )
 
 
-def _write_spec(db: Transaction, space: SpaceRecord, spec: SpaceSpec) -> None:
-    written = dump(spec)
+def _write_spec(db: Transaction, space: SpaceRecord, before: SpaceSpec, spec: SpaceSpec) -> None:
+    # What was stored and is not understood here stays as it is, at every depth.
+    written = merge(dump(before), dump(spec), space.spec)
     if written == space.spec:
         return
     space.spec = written
