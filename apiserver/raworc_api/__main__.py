@@ -6,14 +6,13 @@ import time
 from datetime import UTC, datetime
 
 from raworc_api.app import create_app
+from raworc_api.cluster import connect
 from raworc_api.core.database import database_engine, open_database
 from raworc_api.core.logs import configure_logs
 from raworc_api.core.peers import Peers
 from raworc_api.core.security import Tokens, read_admin_password, read_keys
 from raworc_api.core.wake import Bus
-from raworc_api.kubernetes_cluster import connect
-from raworc_api.mirror.lease import Lease
-from raworc_api.mirror.mirror import Mirror
+from raworc_api.mirror.mirror import MIRROR_LEASE, Mirror
 from raworc_api.server import (
     Server,
     carried_hints,
@@ -23,6 +22,8 @@ from raworc_api.server import (
 )
 from raworc_api.services import Context, make_services
 from raworc_api.settings import from_environment
+from raworc_kube.lease import Lease
+from raworc_kube.objects import LEASE, Key
 
 
 def main() -> None:
@@ -68,7 +69,8 @@ def _peers(context: Context) -> Peers | None:
 
 def _mirror(context: Context) -> Mirror:
     settings = context.settings
-    lease = Lease(context.cluster, settings.namespace, settings.pod_name, _now, time.monotonic)
+    key = Key(LEASE, MIRROR_LEASE, settings.namespace)
+    lease = Lease(context.cluster, key, settings.pod_name, _now, time.monotonic)
     return Mirror(context.cluster, context.database, context.bus, lease, settings.namespace_prefix)
 
 

@@ -1,61 +1,116 @@
-"""The one door to the cluster: reads and writes objects, and signs what it writes."""
+"""The one door to the cluster: reads, writes and watches objects, and signs what it writes.
+
+All requests carry names, so each may be repeated: a second create meets what the first one made,
+a second delete finds nothing. `Patience` says how long a caller can wait for an answer; what does
+not pass within it is a `ClusterError`, and the caller's own queue tries again later.
+"""
 
 import json
-import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from kubernetes import client, config
-from urllib3 import Retry
+from urllib3 import HTTPResponse, Retry
 from urllib3.exceptions import HTTPError
 
-from raworc_kube.objects import Key, Kind, Manifest, key_of
+from raworc_kube.errors import (
+    ClusterError,
+    ForbiddenObjectError,
+    InvalidObjectError,
+    ObjectConflictError,
+    ObjectNotFoundError,
+    VersionGoneError,
+)
+from raworc_kube.objects import Key, Kind, Manifest, key_of, kind_of
 
-FIELD_MANAGER = "raworc-operator"
+_CONNECTIONS = 32
+_PAGE = 500
+_WATCH_SECONDS = 55
+_MAX_MESSAGE = 500
 
-_logger = logging.getLogger(__name__)
-
-_TIMEOUT_SECONDS = 15
-_NOT_FOUND, _CONFLICT, _REFUSALS = 404, 409, {400, 403, 422}
+_JSON = "application/json"
+_MERGE = "application/merge-patch+json"
+# JSON is YAML; the cluster knows an apply by this type alone.
+_APPLY = "application/apply-patch+yaml"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
-# What passes by itself: a server that is busy, restarts or cannot be reached for a moment. Writes
-# are repeated too: they go by name, so that a second one finds what the first one did.
-_RETRIES = Retry(
-    total=5,
-    backoff_factor=0.2,
-    backoff_max=3,
-    status_forcelist=(429, 500, 502, 503, 504),
-    allowed_methods=None,
-    raise_on_status=False,
+Query = Mapping[str, str | int]
+
+_ERRORS: dict[int, type[ClusterError]] = {
+    HTTPStatus.BAD_REQUEST: InvalidObjectError,
+    HTTPStatus.FORBIDDEN: ForbiddenObjectError,
+    HTTPStatus.NOT_FOUND: ObjectNotFoundError,
+    HTTPStatus.CONFLICT: ObjectConflictError,
+    HTTPStatus.GONE: VersionGoneError,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: InvalidObjectError,
+    HTTPStatus.UNPROCESSABLE_ENTITY: InvalidObjectError,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a request may take, and how often it is repeated."""
+
+    connect_seconds: float
+    read_seconds: float
+    retries: Retry
+
+
+# For who can wait: a server that is busy (429, with the pause that it asks for), that restarts or
+# cannot be reached for a moment is asked again.
+PATIENT = Patience(
+    connect_seconds=5,
+    read_seconds=15,
+    retries=Retry(
+        total=5,
+        redirect=0,
+        backoff_factor=0.2,
+        backoff_max=3,
+        status_forcelist=(429, 500, 502, 503, 504),
+        allowed_methods=None,
+        raise_on_status=False,
+        retry_after_max=10,
+    ),
 )
+# For who must know soon: one more try on a connection that broke while it was idle.
+BRIEF = Patience(connect_seconds=1, read_seconds=3, retries=Retry(total=1, redirect=0))
 
 
-class ClusterError(Exception):
-    """The cluster did not do what it was asked for."""
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All objects of a kind, and the version from which to watch on."""
+
+    items: list[Manifest]
+    version: str = ""
 
 
-class RefusedError(ClusterError):
-    """The cluster understood, and refused: quota, policy, permission or validation."""
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a watch reports (``ADDED``, ``MODIFIED``, ``DELETED``, ``BOOKMARK``), and the object."""
 
-
-class ExistsError(ClusterError):
-    """There is an object of that name, or the object is no longer the one that was meant."""
+    type: str
+    manifest: Manifest
 
 
 class Cluster(Protocol):
-    """What the operator asks of a cluster."""
+    """A cluster; any call may raise ``ClusterError``."""
 
-    def read(self, key: Key) -> Manifest | None:
+    def read(self, key: Key) -> Manifest:
+        """Return an object; ``ObjectNotFoundError`` where there is none."""
+
+    def find(self, key: Key) -> Manifest | None:
         """Return an object, or None where there is none."""
 
-    def list_all(
-        self, kind: Kind, namespace: str | None = None, labels: str = ""
-    ) -> list[Manifest]:
+    def list_all(self, kind: Kind, namespace: str | None = None, labels: str = "") -> Listing:
         """Return all objects of a kind, of one namespace or of all, that carry the labels."""
 
     def count(self, kind: Kind, namespace: str, labels: str = "") -> int:
-        """Say how many objects of a kind there are in a namespace, without reading them."""
+        """Count the objects of a kind in a namespace, without reading them."""
+
+    def watch(self, kind: Kind, version: str) -> Iterator[Event]:
+        """Report what happens after ``version``; ends by itself after at most a minute."""
 
     def create(self, manifest: Manifest) -> Manifest:
         """Make an object that must not exist yet."""
@@ -63,138 +118,229 @@ class Cluster(Protocol):
     def apply(self, manifest: Manifest) -> Manifest:
         """Own exactly the fields that ``manifest`` names, taking them over where needed."""
 
-    def delete(self, key: Key, uid: str) -> None:
-        """Delete the object if it still is the one with this uid."""
+    def merge(self, key: Key, patch: Manifest) -> Manifest:
+        """Change the fields that ``patch`` names, and drop those that it sets to ``None``."""
+
+    def replace(self, manifest: Manifest) -> Manifest:
+        """Put ``manifest`` in the place of the version of the object that it names."""
+
+    def delete(self, key: Key, uid: str | None = None, grace_seconds: int | None = None) -> bool:
+        """Delete an object; False if it does not exist, or is not the one with this uid.
+
+        What the object owns is deleted in the background.
+        """
 
     def patch_status(self, key: Key, uid: str, patch: Mapping[str, Any]) -> None:
-        """Merge a patch into the status of the object, if it still is the one with this uid."""
-
-    def post_event(self, event: Manifest) -> None:
-        """Tell people of something that happened; a cluster that does not listen is no error."""
+        """Merge a patch into the status of the object with this uid; nothing if it is gone."""
 
 
 class KubernetesCluster:
-    """A real cluster, by the account of the pod, else by the kubeconfig."""
+    """A real cluster; may be used from many threads."""
 
-    def __init__(self) -> None:
-        configuration = client.Configuration()
-        try:
-            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-        except config.ConfigException:
-            config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-        configuration.retries = _RETRIES
-        configuration.connection_pool_maxsize = 32
-        self._api = client.ApiClient(configuration)
+    def __init__(self, api: client.ApiClient, manager: str, patience: Patience = PATIENT) -> None:
+        self._api = api
+        self._manager = manager
+        self._patience = patience
 
-    def read(self, key: Key) -> Manifest | None:
+    def read(self, key: Key) -> Manifest:
+        """Return an object; ``ObjectNotFoundError`` where there is none."""
+        return self._json("GET", key.path)
+
+    def find(self, key: Key) -> Manifest | None:
         """Return an object, or None where there is none."""
-        return self._ask("GET", key.path)
+        try:
+            return self.read(key)
+        except ObjectNotFoundError:
+            return None
 
-    def list_all(
-        self, kind: Kind, namespace: str | None = None, labels: str = ""
-    ) -> list[Manifest]:
+    def list_all(self, kind: Kind, namespace: str | None = None, labels: str = "") -> Listing:
         """Return all objects of a kind, of one namespace or of all, that carry the labels."""
-        found = self._ask("GET", kind.path(namespace), query=_selector(labels)) or {"items": []}
         identity = {"apiVersion": kind.api_version, "kind": kind.name}
-        return [{**identity, **item} for item in found.get("items") or []]
+        items: list[Manifest] = []
+        version = ""
+        for page in self._pages(kind, namespace, labels, _JSON):
+            items += ({**identity, **item} for item in page.get("items") or [])
+            version = (page.get("metadata") or {}).get("resourceVersion", "")
+        return Listing(items, version)
 
     def count(self, kind: Kind, namespace: str, labels: str = "") -> int:
-        """Say how many objects of a kind there are in a namespace, without reading them."""
-        found = self._ask(
-            "GET", kind.path(namespace), query=_selector(labels), headers={"Accept": _METADATA_ONLY}
-        )
-        return len((found or {}).get("items") or [])
+        """Count the objects of a kind in a namespace, without reading them."""
+        pages = self._pages(kind, namespace, labels, _METADATA_ONLY)
+        return sum(len(page.get("items") or []) for page in pages)
+
+    def watch(self, kind: Kind, version: str) -> Iterator[Event]:
+        """Report what happens after ``version``; ends by itself after at most a minute."""
+        query: Query = {
+            "watch": "true",
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": _WATCH_SECONDS,
+        }
+        response = self._open("GET", kind.path(), query, seconds=_WATCH_SECONDS + 5)
+        try:
+            for line in response:
+                yield _event(json.loads(line))
+        except HTTPError as error:
+            raise ClusterError(f"The watch broke: {error}") from error
+        finally:
+            response.close()
 
     def create(self, manifest: Manifest) -> Manifest:
         """Make an object that must not exist yet."""
-        kind, _, namespace = key_of(manifest)
-        query = [("fieldManager", FIELD_MANAGER)]
-        return self._require("POST", kind.path(namespace), manifest, query)
+        path = kind_of(manifest).path(manifest.get("metadata", {}).get("namespace"))
+        return self._json("POST", path, self._signed(), manifest)
 
     def apply(self, manifest: Manifest) -> Manifest:
         """Own exactly the fields that ``manifest`` names, taking them over where needed."""
-        query = [("fieldManager", FIELD_MANAGER), ("force", "true")]
-        path = key_of(manifest).path
-        return self._require("PATCH", path, manifest, query, "application/apply-patch+yaml")
+        query = {**self._signed(), "force": "true"}
+        return self._json("PATCH", key_of(manifest).path, query, manifest, _APPLY)
 
-    def delete(self, key: Key, uid: str) -> None:
-        """Delete the object if it still is the one with this uid."""
-        options = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
-        self._ask("DELETE", key.path, options, headers={"Content-Type": "application/json"})
+    def merge(self, key: Key, patch: Manifest) -> Manifest:
+        """Change the fields that ``patch`` names, and drop those that it sets to ``None``."""
+        return self._json("PATCH", key.path, self._signed(), patch, _MERGE)
+
+    def replace(self, manifest: Manifest) -> Manifest:
+        """Put ``manifest`` in the place of the version of the object that it names."""
+        return self._json("PUT", key_of(manifest).path, self._signed(), manifest)
+
+    def delete(self, key: Key, uid: str | None = None, grace_seconds: int | None = None) -> bool:
+        """Delete an object; False if it does not exist, or is not the one with this uid."""
+        options: Manifest = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+        }
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
+        if grace_seconds is not None:
+            options["gracePeriodSeconds"] = grace_seconds
+        try:
+            self._json("DELETE", key.path, {}, options)
+        except (ObjectNotFoundError, ObjectConflictError):
+            return False
+        return True
 
     def patch_status(self, key: Key, uid: str, patch: Mapping[str, Any]) -> None:
-        """Merge a patch into the status of the object, if it still is the one with this uid."""
+        """Merge a patch into the status of the object with this uid; nothing if it is gone."""
         body = {"metadata": {"uid": uid}, "status": patch}
-        query = [("fieldManager", f"{FIELD_MANAGER}-status")]
-        headers = {"Content-Type": "application/merge-patch+json"}
-        self._ask("PATCH", f"{key.path}/status", body, query, headers)
-
-    def post_event(self, event: Manifest) -> None:
-        """Tell people of something that happened; a cluster that does not listen is no error."""
+        # Not strict: a definition of another version may lack a field, which is then left out.
+        query = {"fieldManager": f"{self._manager}-status"}
         try:
-            self.create(event)
-        except ClusterError as error:
-            _logger.info("An event was not recorded: %s", error)
+            self._json("PATCH", f"{key.path}/status", query, body, _MERGE)
+        except ObjectNotFoundError:
+            return
 
-    def _require(
+    def logs(self, pod: Key, container: str, limit_bytes: int) -> str:
+        """Return what a container wrote; ``InvalidObjectError`` before it has started."""
+        query: Query = {"container": container, "limitBytes": limit_bytes}
+        return self._send("GET", f"{pod.path}/log", query).decode("utf-8", "replace")
+
+    def _pages(
+        self, kind: Kind, namespace: str | None, labels: str, accept: str
+    ) -> Iterator[Manifest]:
+        query: dict[str, str | int] = {"limit": _PAGE}
+        if labels:
+            query["labelSelector"] = labels
+        while True:
+            page = self._json("GET", kind.path(namespace), query, accept=accept)
+            yield page
+            token = (page.get("metadata") or {}).get("continue")
+            if not token:
+                return
+            query["continue"] = token
+
+    def _signed(self) -> dict[str, str | int]:
+        return {"fieldManager": self._manager, "fieldValidation": "Strict"}
+
+    def _json(
         self,
         method: str,
         path: str,
-        body: Manifest,
-        query: list[tuple[str, str]],
-        content_type: str = "application/json",
+        query: Query | None = None,
+        body: Manifest | None = None,
+        content_type: str = _JSON,
+        *,
+        accept: str = _JSON,
     ) -> Manifest:
-        answer = self._ask(method, path, body, query, {"Content-Type": content_type})
-        if answer is None:
-            raise RefusedError(f"{key_of(body)} has no namespace to be in.")
+        text = self._send(method, path, query, body, content_type, accept=accept)
+        answer: Manifest = json.loads(text)
         return answer
 
-    def _ask(
+    def _send(
         self,
         method: str,
         path: str,
-        body: Any = None,  # noqa: ANN401 - any JSON
-        query: Iterable[tuple[str, str]] = (),
-        headers: Mapping[str, str] | None = None,
-    ) -> Manifest | None:
+        query: Query | None = None,
+        body: Manifest | None = None,
+        content_type: str = _JSON,
+        *,
+        accept: str = "*/*",
+    ) -> bytes:
+        headers = {"Accept": accept, "Content-Type": content_type}
+        response = self._open(method, path, query or {}, body, headers)
         try:
-            status, text = self._call(method, path, body, query, headers or {})
+            return response.data
         except HTTPError as error:
-            raise ClusterError(f"The Kubernetes API cannot be reached: {error}") from error
-        if status == _NOT_FOUND:
-            return None
-        answer: Manifest = json.loads(text) if text.startswith(b"{") else {"message": text.decode()}
-        _raise_for(status, str(answer.get("message", "")))
-        return answer
+            raise ClusterError(f"The cluster's answer broke off: {error}") from error
 
-    def _call(
+    def _open(
         self,
         method: str,
         path: str,
-        body: Any,  # noqa: ANN401 - any JSON
-        query: Iterable[tuple[str, str]],
-        headers: Mapping[str, str],
-    ) -> tuple[int, bytes]:
+        query: Query,
+        body: Manifest | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        seconds: float | None = None,
+    ) -> HTTPResponse:
         request = self._api.param_serialize(
             method,
             path,
-            query_params=list(query),
-            header_params={"Accept": "application/json", **headers},
-            auth_settings=["BearerToken"],
+            query_params=list(query.items()),
+            header_params=dict(headers or {"Accept": _JSON}),
             body=body,
+            auth_settings=["BearerToken"],
         )
-        response = self._api.call_api(*request, _request_timeout=_TIMEOUT_SECONDS)
-        return int(response.status), response.read()  # type: ignore[no-untyped-call]
+        timeout = (self._patience.connect_seconds, seconds or self._patience.read_seconds)
+        try:
+            answer = self._api.call_api(*request, _request_timeout=timeout)
+        except (HTTPError, client.ApiException) as error:
+            raise ClusterError(f"The Kubernetes API cannot be reached: {error}") from error
+        response: HTTPResponse = answer.response
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            raise _error(response.status, _read(response))
+        return response
 
 
-def _selector(labels: str) -> list[tuple[str, str]]:
-    return [("labelSelector", labels)] if labels else []
+def connect(patience: Patience = PATIENT) -> client.ApiClient:
+    """Reach the cluster that we run in, or else the one of the user's kubeconfig."""
+    configuration = client.Configuration()
+    try:
+        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except config.ConfigException:
+        config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    configuration.connection_pool_maxsize = _CONNECTIONS
+    configuration.retries = patience.retries
+    return client.ApiClient(configuration)
 
 
-def _raise_for(status: int, message: str) -> None:
-    if status == _CONFLICT:
-        raise ExistsError(message)
-    if status in _REFUSALS:
-        raise RefusedError(message)
-    if status >= 400:  # noqa: PLR2004 - the errors of HTTP
-        raise ClusterError(f"The Kubernetes API answered {status}: {message}")
+def _event(line: Manifest) -> Event:
+    if line["type"] == "ERROR":
+        status = line["object"]
+        raise _error(status.get("code", 0), json.dumps(status).encode())
+    return Event(line["type"], line["object"])
+
+
+def _read(response: HTTPResponse) -> bytes:
+    try:
+        return response.data
+    except HTTPError:
+        return b""
+
+
+def _error(status: int, body: bytes) -> ClusterError:
+    try:
+        message = str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError):
+        message = body.decode("utf-8", "replace")[:_MAX_MESSAGE]
+    return _ERRORS.get(status, ClusterError)(message or f"The Kubernetes API answered {status}.")

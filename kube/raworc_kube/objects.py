@@ -10,7 +10,7 @@ Manifest = dict[str, Any]
 
 
 class Kind(NamedTuple):
-    """Where objects of one kind stand in the Kubernetes API."""
+    """One kind of object, and its place in the Kubernetes API."""
 
     api_version: str
     name: str
@@ -39,12 +39,16 @@ QUOTA = Kind("v1", "ResourceQuota", "resourcequotas")
 EVENT = Kind("v1", "Event", "events")
 JOB = Kind("batch/v1", "Job", "jobs")
 NETWORK_POLICY = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
+NODE = Kind("v1", "Node", "nodes", namespaced=False)
+LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
+TOKEN_REVIEW = Kind("authentication.k8s.io/v1", "TokenReview", "tokenreviews", namespaced=False)
 
 _KINDS = {
     kind.name: kind
     for kind in (
         *(SPACE, SESSION, NAMESPACE, POD, CLAIM, SERVICE_ACCOUNT),
         *(CONFIG_MAP, SECRET, QUOTA, EVENT, JOB, NETWORK_POLICY),
+        *(NODE, LEASE, TOKEN_REVIEW),
     )
 }
 
@@ -66,10 +70,15 @@ class Key(NamedTuple):
         return f"{self.kind.name} '{self.name}'"
 
 
+def kind_of(manifest: Mapping[str, Any]) -> Kind:
+    """Return the kind of an object."""
+    return _KINDS[manifest["kind"]]
+
+
 def key_of(manifest: Mapping[str, Any]) -> Key:
     """Return the key of an object."""
     metadata = manifest["metadata"]
-    return Key(_KINDS[manifest["kind"]], metadata["name"], metadata.get("namespace"))
+    return Key(kind_of(manifest), metadata["name"], metadata.get("namespace"))
 
 
 def owner_reference(owner: Mapping[str, Any]) -> Manifest:

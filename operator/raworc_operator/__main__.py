@@ -7,9 +7,11 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 
 import kopf
 
-from raworc_kube.client import ClusterError, KubernetesCluster
+from raworc_kube.client import KubernetesCluster, connect
+from raworc_kube.errors import ClusterError
 from raworc_operator.context import Context
 from raworc_operator.kopf_settings import operator_settings
+from raworc_operator.labels import MANAGED_BY
 from raworc_operator.resync import Resync
 from raworc_operator.settings import Settings, from_environment
 from raworc_operator.workqueue import WorkQueue
@@ -26,7 +28,7 @@ def make_context(settings: Settings, executor: Executor) -> Context:
     """Wire what the reconciles are given; ``executor`` is kopf's, and runs those of sessions."""
     space_executor = ThreadPoolExecutor(_SPACE_THREADS, thread_name_prefix="space")
     return Context(
-        cluster=KubernetesCluster(),
+        cluster=KubernetesCluster(connect(), MANAGED_BY),
         registry=ImageRegistry(
             settings.registry_push,
             insecure=settings.registry_insecure,

@@ -1,16 +1,20 @@
-"""What every reconcile is given: the cluster, the registry, the settings, and who wants a turn."""
+"""What every reconcile is given: the cluster, the registry, the settings, and the queues."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from raworc_kube.client import Cluster
+from raworc_kube.errors import ClusterError
 from raworc_kube.objects import Manifest
 from raworc_operator.events import event
 from raworc_operator.settings import Settings
 from raworc_operator.workqueue import WorkQueue
 from raworc_sources.git import Git
 from raworc_sources.registry import Registry
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,5 +31,8 @@ class Context:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def tell(self, about: Manifest, reason: str, message: str, *, warning: bool = False) -> None:
-        """Post an event about an object."""
-        self.cluster.post_event(event(about, reason, message, self.now(), warning=warning))
+        """Post an event about an object; a cluster that takes none is no failure."""
+        try:
+            self.cluster.create(event(about, reason, message, self.now(), warning=warning))
+        except ClusterError as error:
+            _logger.info("An event was not recorded: %s", error)

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from raworc_crds.agent_session import SessionSpec
 from raworc_crds.names import session_claim_name, session_pod_name
-from raworc_kube.client import ClusterError
+from raworc_kube.errors import ClusterError
 from raworc_kube.objects import CLAIM, POD, SESSION, SPACE, Kind, Manifest, is_going
 from raworc_operator.context import Context
 from raworc_operator.labels import SESSION_COMPONENT, selector
@@ -77,6 +77,6 @@ def _view(session: Manifest, spaces: Index, claims: Index, pods: Index) -> Sessi
 def _index(context: Context, kind: Kind, labels: str = "") -> Index:
     return {
         (item["metadata"].get("namespace"), item["metadata"]["name"]): item
-        for item in context.cluster.list_all(kind, labels=labels)
+        for item in context.cluster.list_all(kind, labels=labels).items
         if kind is not SPACE or not is_going(item)
     }

@@ -1,6 +1,6 @@
 """The status that is written: conditions with their times, and only what changed of them; pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from raworc_crds.conditions import MAX_MESSAGE, Condition, Status, merge
 from raworc_crds.wire import Wire, dump
 from raworc_kube.objects import Manifest, time_text
+from raworc_kube.patches import merge_patch
 
 
 def cut(text: str, limit: int = MAX_MESSAGE) -> str:
@@ -46,16 +47,3 @@ def _former(written: Iterable[Any]) -> list[Condition]:
 def status_patch(owner: Manifest, status: Wire) -> Manifest:
     """Return the merge patch from the status as it is to ``status``; empty if it is the same."""
     return merge_patch(owner.get("status") or {}, dump(status))
-
-
-def merge_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> Manifest:
-    """Return the JSON merge patch (RFC 7396) that makes ``old`` into ``new``."""
-    patch: Manifest = {key: None for key in old if key not in new}
-    for key, value in new.items():
-        before = old.get(key)
-        if isinstance(value, Mapping) and isinstance(before, Mapping):
-            inner = merge_patch(before, value)
-            patch |= {key: inner} if inner else {}
-        elif key not in old or before != value:
-            patch[key] = value
-    return patch

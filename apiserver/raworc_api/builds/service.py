@@ -6,7 +6,7 @@ from uuid import uuid4
 from raworc_api.builds import repository
 from raworc_api.builds.schemas import BuildErrorView, BuildView, BuiltAgentView
 from raworc_api.builds.tables import BuildRecord
-from raworc_api.cluster import Cluster, ClusterError, ObjectNotFoundError
+from raworc_api.cluster import Cluster
 from raworc_api.core.database import Database
 from raworc_api.core.pages import Page, PageQuery, cut, read_cursor, write_cursor
 from raworc_api.core.permissions import Caller
@@ -14,6 +14,7 @@ from raworc_api.core.problems import NotFoundProblem, UnavailableProblem
 from raworc_api.spaces.service import SpaceService
 from raworc_crds.names import build_job_name, space_namespace
 from raworc_crds.space import BuildState, SpaceSpec
+from raworc_kube.errors import ClusterError, ObjectNotFoundError
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from raworc_api.cluster import Cluster, ClusterError, PodIdentity
+from raworc_api.cluster import Cluster, PodIdentity
 from raworc_api.core.problems import ForbiddenProblem, UnauthenticatedProblem, UnavailableProblem
 from raworc_crds.names import SESSION_ACCOUNT
+from raworc_kube.errors import ClusterError
 
 
 @dataclass(frozen=True, slots=True)

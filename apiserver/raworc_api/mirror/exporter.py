@@ -8,23 +8,23 @@ from typing import Any
 from sqlmodel import Session
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
-from raworc_api.cluster import (
-    Cluster,
-    ClusterError,
-    ForbiddenObjectError,
-    InvalidObjectError,
-    Manifest,
-    ObjectConflictError,
-    ObjectNotFoundError,
-)
 from raworc_api.core.database import Database
 from raworc_api.core.wake import Bus
 from raworc_api.mirror import outbox
 from raworc_api.mirror.conditions import MirrorReason, not_mirrored
 from raworc_api.mirror.kinds import Kind
-from raworc_api.mirror.merging import changes, merge
 from raworc_api.mirror.outbox import RecordKey
 from raworc_api.mirror.tables import OutboxRow
+from raworc_kube.client import Cluster
+from raworc_kube.errors import (
+    ClusterError,
+    ForbiddenObjectError,
+    InvalidObjectError,
+    ObjectConflictError,
+    ObjectNotFoundError,
+)
+from raworc_kube.objects import Manifest
+from raworc_kube.patches import merge_patch, three_way_merge
 
 _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 30.0
@@ -93,9 +93,7 @@ class Exporter:
 
     def _delete(self, kind: Kind[Any], row: OutboxRow, uid: str | None) -> None:
         place = outbox.key_of(row)
-        try:
-            self._cluster.delete(kind.key(place), uid)
-        except (ObjectNotFoundError, ObjectConflictError):
+        if not self._cluster.delete(kind.key(place), uid):
             # It is gone, or another object has its name by now: no event will tell us more.
             self.forget(kind, place, uid)
             return
@@ -106,7 +104,7 @@ class Exporter:
     def _apply(self, kind: Kind[Any], row: OutboxRow, wanted: Wanted) -> None:
         place = outbox.key_of(row)
         if wanted.uid is None:
-            live = self._cluster.apply(kind.key(place), _manifest(kind, place, wanted))
+            live = self._cluster.apply(_manifest(kind, place, wanted))
             self._settle(kind, row, wanted, live)
             return
         try:
@@ -208,8 +206,8 @@ def _manifest(kind: Kind[Any], place: RecordKey, wanted: Wanted) -> Manifest:
     }
     where = {} if key.namespace is None else {"namespace": key.namespace}
     return {
-        "apiVersion": key.resource.api_version,
-        "kind": key.resource.kind,
+        "apiVersion": key.kind.api_version,
+        "kind": key.kind.name,
         "metadata": {"name": key.name, **where, **marks},
         "spec": wanted.spec,
     }
@@ -221,7 +219,7 @@ def _patch(live: Manifest, wanted: Wanted) -> Manifest:
         for field, values in wanted.metadata.items()
         if (changed := _changed_marks(live["metadata"].get(field, {}), values))
     }
-    spec = changes(live["spec"], merge(wanted.base, wanted.spec, live["spec"]))
+    spec = merge_patch(live["spec"], three_way_merge(wanted.base, wanted.spec, live["spec"]))
     parts = {"metadata": marks, "spec": spec}
     return {part: changed for part, changed in parts.items() if changed}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from raworc_api.cluster import Cluster, Manifest, ObjectNotFoundError
+from raworc_api.cluster import Cluster
 from raworc_api.core.database import Database
 from raworc_api.mirror import outbox
 from raworc_api.mirror.exporter import Exporter
@@ -15,6 +15,8 @@ from raworc_api.mirror.kinds import Kind
 from raworc_api.mirror.outbox import RecordKey
 from raworc_api.mirror.session_kind import may_have_lost_its_host
 from raworc_api.sessions.tables import SessionRecord
+from raworc_kube.errors import ObjectNotFoundError
+from raworc_kube.objects import Manifest
 
 logger = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from raworc_api.cluster import Manifest
 from raworc_api.mirror.outbox import RecordKey
+from raworc_kube.objects import Manifest
 
 
 @dataclass(frozen=True, slots=True)

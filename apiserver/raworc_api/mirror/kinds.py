@@ -6,8 +6,9 @@ from typing import Any, Protocol, TypeVar
 
 from sqlmodel import Session
 
-from raworc_api.cluster import Key, Manifest, Resource
 from raworc_api.mirror.outbox import RecordKey
+from raworc_kube import objects
+from raworc_kube.objects import Key, Manifest
 
 
 class Record(Protocol):
@@ -26,7 +27,7 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 class Kind(Protocol[AnyRecord]):
     """One kind of record, and the custom resource that it is mirrored as."""
 
-    resource: Resource
+    resource: objects.Kind
 
     def key(self, place: RecordKey) -> Key:
         """Name the object of a record."""

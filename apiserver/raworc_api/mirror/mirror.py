@@ -14,13 +14,15 @@ from raworc_api.mirror.exporter import Exporter
 from raworc_api.mirror.importer import Importer
 from raworc_api.mirror.inbox import Inbox
 from raworc_api.mirror.kinds import Kind
-from raworc_api.mirror.lease import RENEW_SECONDS, Lease
 from raworc_api.mirror.outbox import TOPIC
 from raworc_api.mirror.session_kind import SessionKind
 from raworc_api.mirror.space_kind import SpaceKind
 from raworc_api.mirror.watch import Watch
 from raworc_api.mirror.worker import Worker
+from raworc_kube.lease import RENEW_SECONDS, Lease
 
+# The Lease that the replica which runs the mirror holds.
+MIRROR_LEASE = "raworc-mirror"
 # The topic on which a replica that gives up the lease tells the others.
 _LEASE_TOPIC = "mirror"
 _JOIN_SECONDS = 10.0
@@ -108,7 +110,7 @@ class _Term:
         kinds: Iterable[Kind[Any]],
         may_write: Callable[[], bool],
     ) -> None:
-        by_name = {kind.resource.kind: kind for kind in kinds}
+        by_name = {kind.resource.name: kind for kind in kinds}
         exporter = Exporter(cluster, database, bus, by_name, _now)
         importer = Importer(cluster, database, exporter, by_name, _now)
         self._inbox = Inbox()

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from raworc_api.cluster import SESSIONS, Key, Manifest
 from raworc_api.core.wake import session_topic
 from raworc_api.mirror import outbox
 from raworc_api.mirror.conditions import own_condition, with_mirrored
@@ -19,6 +18,7 @@ from raworc_crds.agent_session import SessionState
 from raworc_crds.conditions import Status
 from raworc_crds.group import HOST_ANNOTATION, SESSION_ID_LABEL
 from raworc_crds.host_report import HostReport, HostState
+from raworc_kube.objects import SESSION, Key, Manifest
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -26,7 +26,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 class SessionKind:
     """Mirrors the records of sessions as AgentSessions."""
 
-    resource = SESSIONS
+    resource = SESSION
 
     def __init__(self, namespace_prefix: str) -> None:
         self._prefix = namespace_prefix
@@ -42,13 +42,13 @@ class SessionKind:
         space = manifest["spec"]["space"]
         if metadata["namespace"] != names.space_namespace(space, self._prefix):
             return None
-        return RecordKey(self.resource.kind, space, metadata["name"])
+        return RecordKey(self.resource.name, space, metadata["name"])
 
     def places(self, db: Session) -> list[RecordKey]:
         """List the records that have an object."""
         query = select(SessionRecord.space, SessionRecord.name)
         found = db.exec(query.where(col(SessionRecord.uid).is_not(None)))
-        return [RecordKey(self.resource.kind, space, name) for space, name in found]
+        return [RecordKey(self.resource.name, space, name) for space, name in found]
 
     def find(self, db: Session, place: RecordKey, *, lock: bool = False) -> SessionRecord | None:
         """Find a record, and lock it if asked to."""
@@ -81,7 +81,7 @@ class SessionKind:
         db.add(record)
         if names.session_id(metadata) != record.id:
             # A copy that carries another session's id: its label is corrected.
-            outbox.request(db, self.resource.kind, space, name)
+            outbox.request(db, self.resource.name, space, name)
         return record
 
     def take_spec(self, record: SessionRecord, spec: dict[str, Any], now: datetime) -> None:
@@ -108,7 +108,7 @@ class SessionKind:
 
     def forget(self, db: Session, record: SessionRecord) -> None:
         """Remove a session; the database removes its messages with it."""
-        outbox.drop(db, RecordKey(self.resource.kind, record.space, record.name))
+        outbox.drop(db, RecordKey(self.resource.name, record.space, record.name))
         db.delete(record)
 
     def touch(self, record: SessionRecord) -> None:

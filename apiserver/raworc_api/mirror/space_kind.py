@@ -12,7 +12,6 @@ from sqlmodel import Session, col, select
 
 from raworc_api.accounts.tables import RoleBinding
 from raworc_api.builds.tables import BuildRecord
-from raworc_api.cluster import SESSIONS, SPACES, Key, Manifest
 from raworc_api.mirror import outbox
 from raworc_api.mirror.conditions import own_condition, with_mirrored
 from raworc_api.mirror.outbox import RecordKey
@@ -20,6 +19,7 @@ from raworc_api.sessions.tables import SessionRecord
 from raworc_api.spaces.tables import SpaceRecord
 from raworc_crds.names import image_repository
 from raworc_crds.space import Build, SpaceStatus
+from raworc_kube.objects import SESSION, SPACE, Key, Manifest
 
 KUBECTL = "kubectl"
 
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 class SpaceKind:
     """Mirrors the records of spaces as Spaces."""
 
-    resource = SPACES
+    resource = SPACE
 
     def key(self, place: RecordKey) -> Key:
         """Name the object of a record."""
@@ -38,12 +38,12 @@ class SpaceKind:
     def place(self, manifest: Manifest) -> RecordKey | None:
         """Say which record an object belongs to."""
         name = manifest["metadata"]["name"]
-        return RecordKey(self.resource.kind, name, name)
+        return RecordKey(self.resource.name, name, name)
 
     def places(self, db: Session) -> list[RecordKey]:
         """List the records that have an object."""
         names = db.exec(select(SpaceRecord.name).where(col(SpaceRecord.uid).is_not(None)))
-        return [RecordKey(self.resource.kind, name, name) for name in names]
+        return [RecordKey(self.resource.name, name, name) for name in names]
 
     def find(self, db: Session, place: RecordKey, *, lock: bool = False) -> SpaceRecord | None:
         """Find a record, and lock it if asked to."""
@@ -95,7 +95,7 @@ class SpaceKind:
         if build is not None:
             _record_build(db, record.name, build)
         # A session waits for its space's namespace, for one.
-        outbox.hurry(db, SESSIONS.kind, record.name)
+        outbox.hurry(db, SESSION.name, record.name)
 
     def set_mirrored(self, record: SpaceRecord, condition: dict[str, Any] | None) -> None:
         """Set the condition that says why the record is not in the cluster, or take it away."""
@@ -110,7 +110,7 @@ class SpaceKind:
         Its sessions go as their own objects do; those that never had one go with it.
         """
         name = record.name
-        outbox.drop(db, RecordKey(self.resource.kind, name, name))
+        outbox.drop(db, RecordKey(self.resource.name, name, name))
         for statement in (
             delete(BuildRecord).where(col(BuildRecord.space) == name),
             delete(RoleBinding).where(col(RoleBinding.space) == name),

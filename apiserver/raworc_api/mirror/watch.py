@@ -4,16 +4,11 @@ import logging
 import threading
 from collections.abc import Callable
 
-from raworc_api.cluster import (
-    Cluster,
-    ClusterError,
-    Event,
-    Manifest,
-    Resource,
-    VersionGoneError,
-)
 from raworc_api.mirror.inbox import Inbox, Listed, Seen
 from raworc_api.mirror.outbox import RecordKey
+from raworc_kube.client import Cluster, Event
+from raworc_kube.errors import ClusterError, VersionGoneError
+from raworc_kube.objects import Kind, Manifest
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 10.0
@@ -27,7 +22,7 @@ class Watch:
     def __init__(
         self,
         cluster: Cluster,
-        resource: Resource,
+        resource: Kind,
         place: Callable[[Manifest], RecordKey | None],
         inbox: Inbox,
     ) -> None:
@@ -65,7 +60,7 @@ class Watch:
             self._put(manifest)
         places = (self._place(manifest) for manifest in listing.items)
         present = frozenset(place for place in places if place is not None)
-        self._inbox.put(Listed(self._resource.kind, present))
+        self._inbox.put(Listed(self._resource.name, present))
         return listing.version
 
     def _take(self, event: Event) -> None:
@@ -76,4 +71,4 @@ class Watch:
     def _put(self, manifest: Manifest, *, is_deleted: bool = False) -> None:
         # Who owns which field is the bulk of an object, and nothing that the mirror asks.
         manifest["metadata"].pop("managedFields", None)
-        self._inbox.put(Seen(self._resource.kind, manifest, is_deleted))
+        self._inbox.put(Seen(self._resource.name, manifest, is_deleted))

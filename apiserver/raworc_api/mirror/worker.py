@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from raworc_api.cluster import ClusterError
 from raworc_api.core.database import Database
 from raworc_api.mirror import outbox
 from raworc_api.mirror.exporter import Exporter
 from raworc_api.mirror.importer import Importer
 from raworc_api.mirror.inbox import Inbox, Item, Listed
+from raworc_kube.errors import ClusterError
 
 # Heals hints that were lost.
 _LOOK_SECONDS = 2.0

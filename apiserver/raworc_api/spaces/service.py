@@ -22,7 +22,6 @@ from raworc_api.core.problems import (
 from raworc_api.core.stored import read_conditions, read_stored
 from raworc_api.core.wake import Bus
 from raworc_api.mirror import outbox
-from raworc_api.mirror.merging import merge
 from raworc_api.sessions import repository as session_repository
 from raworc_api.spaces import repository
 from raworc_api.spaces.schemas import SpaceBody, SpaceFields, SpaceView
@@ -31,6 +30,7 @@ from raworc_crds import agent_session
 from raworc_crds.conditions import Status
 from raworc_crds.space import KIND, SpaceCondition, SpaceSpec
 from raworc_crds.wire import dump
+from raworc_kube.patches import three_way_merge
 
 Change = Callable[[SpaceSpec], SpaceSpec]
 
@@ -192,7 +192,7 @@ def _new_space(caller: Caller, body: SpaceBody) -> SpaceRecord:
 
 def _write_spec(db: Transaction, space: SpaceRecord, before: SpaceSpec, spec: SpaceSpec) -> None:
     # What was stored and is not understood here stays as it is, at every depth.
-    written = merge(dump(before), dump(spec), space.spec)
+    written = three_way_merge(dump(before), dump(spec), space.spec)
     if written == space.spec:
         return
     space.spec = written

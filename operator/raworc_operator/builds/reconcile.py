@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from raworc_crds.names import build_job_name, image_repository, space_namespace
 from raworc_crds.space import Build, BuildState, SpaceReason, SpaceSpec
-from raworc_kube.client import RefusedError
+from raworc_kube.errors import RefusedError
 from raworc_kube.objects import JOB, POD, Key, Manifest, condition, is_going, time_text
 from raworc_operator.builds.authorities import authorities
 from raworc_operator.builds.decision import (
@@ -133,7 +133,7 @@ def _begin(work: Pass, build: Build, agents: Sequence[PinnedAgent], base: str) -
     digest = work.context.registry.digest(image_repository(work.name), build.id)
     if digest is not None:
         return _completed(work, build, digest)
-    job = work.context.cluster.read(_job_key(work, build))
+    job = work.context.cluster.find(_job_key(work, build))
     if job is not None and _is_of_use(job):
         return _follow(work, build)
     if job is not None:
@@ -166,7 +166,7 @@ def _stop_others(work: Pass, build: Build) -> None:
     # A build that nobody waits for any more would take the processor from this one.
     cluster = work.context.cluster
     wanted = build_job_name(build.id)
-    for job in cluster.list_all(JOB, work.namespace, selector(component=BUILD_COMPONENT)):
+    for job in cluster.list_all(JOB, work.namespace, selector(component=BUILD_COMPONENT)).items:
         if job["metadata"]["name"] != wanted and _is_of_use(job):
             key = Key(JOB, job["metadata"]["name"], work.namespace)
             cluster.delete(key, job["metadata"]["uid"])
@@ -174,11 +174,11 @@ def _stop_others(work: Pass, build: Build) -> None:
 
 def _follow(work: Pass, build: Build) -> Progress:
     cluster = work.context.cluster
-    job = cluster.read(_job_key(work, build))
+    job = cluster.find(_job_key(work, build))
     if job is None or is_going(job):
         return _again(work, build)
     label = f"batch.kubernetes.io/job-name={build_job_name(build.id)}"
-    outcome = build_outcome(job, cluster.list_all(POD, work.namespace, label))
+    outcome = build_outcome(job, cluster.list_all(POD, work.namespace, label).items)
     match outcome.state:
         case BuildState.COMPLETED:
             return _pushed(work, build, outcome)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from raworc_crds.agent_session import SessionReason, SessionSpec, SessionStatus
 from raworc_crds.names import session_claim_name, session_pod_name
-from raworc_kube.client import ExistsError, RefusedError
+from raworc_kube.errors import ObjectConflictError, RefusedError
 from raworc_kube.objects import CLAIM, POD, SESSION, SPACE, Key, Manifest, is_going, key_of
 from raworc_operator.context import Context
 from raworc_operator.sessions.plan import Builders, Plan, plan_session
@@ -29,7 +29,7 @@ _REFUSED_RETRY_SECONDS = 15.0
 
 def reconcile_session(context: Context, namespace: str, name: str) -> float | None:
     """Bring one session to what its spec asks for, and report how far that got."""
-    session = context.cluster.read(Key(SESSION, name, namespace))
+    session = context.cluster.find(Key(SESSION, name, namespace))
     if session is None:
         context.session_queue.forget(Key(SESSION, name, namespace))
         return None
@@ -81,9 +81,9 @@ def _look(context: Context, session: Manifest, spec: SessionSpec) -> SessionSnap
     return SessionSnapshot(
         session=session,
         spec=spec,
-        space=context.cluster.read(Key(SPACE, spec.space)),
-        claim=context.cluster.read(Key(CLAIM, session_claim_name(name), namespace)),
-        pod=context.cluster.read(Key(POD, session_pod_name(name), namespace)),
+        space=context.cluster.find(Key(SPACE, spec.space)),
+        claim=context.cluster.find(Key(CLAIM, session_claim_name(name), namespace)),
+        pod=context.cluster.find(Key(POD, session_pod_name(name), namespace)),
     )
 
 
@@ -93,7 +93,7 @@ def _act(
     try:
         view = _create(context, view, plan.create)
         _delete(context, view, plan.delete)
-    except ExistsError:
+    except ObjectConflictError:
         # Somebody else was faster; the event of what they did brings the next pass.
         return view, plan.blocker
     except RefusedError as error:

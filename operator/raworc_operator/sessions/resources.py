@@ -1,24 +1,12 @@
 """The resources of a session's container: its own over its space's over the defaults."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
+
+from raworc_kube.quantities import parse_quantity
 
 _DEFAULT_REQUESTS = {"cpu": "50m", "memory": "96Mi"}
 _DEFAULT_LIMITS = {"cpu": "1", "memory": "512Mi"}
-
-_UNITS = {
-    "": Decimal(1),
-    "m": Decimal("0.001"),
-    **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGT", start=1)},
-    **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGT", start=1)},
-}
-
-
-def amount(quantity: str) -> Decimal:
-    """Return what a Kubernetes quantity such as '500m' or '1Gi' stands for."""
-    digits = quantity.rstrip("mkMGTKi")
-    return Decimal(digits) * _UNITS[quantity[len(digits) :]]
 
 
 def session_resources(*levels: Mapping[str, Any] | None) -> dict[str, dict[str, str]]:
@@ -43,8 +31,8 @@ def _merged(part: str, levels: tuple[Mapping[str, Any] | None, ...]) -> dict[str
 
 
 def _least(default: str, limit: str | None) -> str:
-    return min(default, limit or default, key=amount)
+    return min(default, limit or default, key=parse_quantity)
 
 
 def _most(default: str, request: str | None) -> str:
-    return max(default, request or default, key=amount)
+    return max(default, request or default, key=parse_quantity)

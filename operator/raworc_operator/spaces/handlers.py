@@ -6,7 +6,7 @@ import kopf
 
 from raworc_crds import space
 from raworc_crds.group import COMPONENT_LABEL, GROUP, SPACE_LABEL, VERSION
-from raworc_kube.client import ClusterError
+from raworc_kube.errors import ClusterError
 from raworc_operator.context import Context
 from raworc_operator.labels import BUILD_COMPONENT
 from raworc_operator.spaces.reconcile import (

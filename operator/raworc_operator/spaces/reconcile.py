@@ -10,7 +10,7 @@ from raworc_crds.conditions import Condition, Status
 from raworc_crds.group import SPACE_LABEL
 from raworc_crds.names import space_namespace
 from raworc_crds.space import SpaceReason, SpaceSpec, SpaceStatus
-from raworc_kube.client import RefusedError
+from raworc_kube.errors import RefusedError
 from raworc_kube.objects import (
     NAMESPACE,
     POD,
@@ -54,7 +54,7 @@ USAGE_SECONDS = 1.0
 
 def reconcile_space(context: Context, name: str) -> float | None:
     """Bring one space to what its spec asks for, and report how far that got."""
-    space = context.cluster.read(Key(SPACE, name))
+    space = context.cluster.find(Key(SPACE, name))
     if space is None:
         context.space_queue.forget(Key(SPACE, name))
         return None
@@ -99,7 +99,7 @@ def _reconcile_inside(
 
 def wake_sessions(context: Context, inside: str, seconds: float = 0) -> None:
     """Look again, soon, at the sessions of a namespace that wait for something."""
-    for session in context.cluster.list_all(SESSION, inside):
+    for session in context.cluster.list_all(SESSION, inside).items:
         waits = not (session.get("status") or {}).get("podName")
         if waits and not (session.get("spec") or {}).get("closed"):
             trigger_session(context, inside, session["metadata"]["name"], seconds)
@@ -131,7 +131,7 @@ def _prepare_namespace(context: Context, space: Manifest) -> Condition:
     name = space["metadata"]["name"]
     wanted = namespace(space, context.settings.namespace_prefix)
     inside = wanted["metadata"]["name"]
-    found = context.cluster.read(Key(NAMESPACE, inside))
+    found = context.cluster.find(Key(NAMESPACE, inside))
     if found is not None and is_going(found):
         words = f"Namespace '{inside}' is being deleted; a new one follows."
         return namespace_condition(SpaceReason.NAMESPACE_TERMINATING, words)
@@ -188,7 +188,7 @@ def _apply_accounts(context: Context, name: str, inside: str) -> None:
 def _apply_or_delete(context: Context, key: Key, wanted: Manifest | None) -> Manifest | None:
     if wanted is not None:
         return context.cluster.apply(wanted)
-    found = context.cluster.read(key)
+    found = context.cluster.find(key)
     if found is not None:
         context.cluster.delete(key, found["metadata"]["uid"])
     return None

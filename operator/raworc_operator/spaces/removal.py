@@ -21,9 +21,9 @@ def remove_images(context: Context, name: str) -> None:
 def _stop_builds(context: Context, namespace: str) -> None:
     # A build that ends later would push an image that nobody deletes.
     labels = selector(component=BUILD_COMPONENT)
-    for job in context.cluster.list_all(JOB, namespace, labels):
+    for job in context.cluster.list_all(JOB, namespace, labels).items:
         key = Key(JOB, job["metadata"]["name"], namespace)
         context.cluster.delete(key, job["metadata"]["uid"])
-    pods = context.cluster.list_all(POD, namespace, labels)
+    pods = context.cluster.list_all(POD, namespace, labels).items
     if any((pod.get("status") or {}).get("phase") not in _ENDED for pod in pods):
         raise NotYetError("A build is being stopped.")

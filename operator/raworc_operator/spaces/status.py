@@ -14,8 +14,8 @@ from raworc_crds.space import (
     SpaceStatus,
 )
 from raworc_kube.objects import Manifest
+from raworc_kube.quantities import parse_quantity
 from raworc_operator.builds.job import BUILD_LIMITS
-from raworc_operator.sessions.resources import amount
 from raworc_operator.spaces.quota import RESOURCE_WORDS
 from raworc_operator.status import conditions, observed
 
@@ -93,7 +93,9 @@ def quota_blocker(quota: Manifest | None) -> str | None:
     """Say which limit of the space leaves no room for a build, if one does."""
     for name, needed in BUILD_LIMITS.items():
         hard, used = _usage(quota, f"limits.{name}")
-        if hard is not None and amount(used) + amount(needed) > amount(hard):
+        if hard is not None and parse_quantity(used) + parse_quantity(needed) > parse_quantity(
+            hard
+        ):
             return (
                 f"a build needs {needed} of {name}, but {used} of {hard} are used"
                 " (`spec.quota` of the Space)"
@@ -122,7 +124,7 @@ def _quota_condition(quota: Manifest | None) -> Condition:
 
 
 def _left(hard: str, used: str) -> Decimal:
-    return amount(hard) - amount(used)
+    return parse_quantity(hard) - parse_quantity(used)
 
 
 def _usage(quota: Manifest | None, name: str) -> tuple[str | None, str]:

@@ -1,25 +1,21 @@
 """A cluster in memory that keeps versions, uids, generations and finalizers as the real one."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from itertools import count
 from typing import Any
 from uuid import uuid4
 
-from raworc_api.cluster import (
-    Cluster,
+from raworc_api.cluster import Cluster, PodIdentity
+from raworc_kube.client import Event, Listing
+from raworc_kube.errors import (
     ClusterError,
-    Event,
-    Key,
-    Listing,
-    Manifest,
     ObjectConflictError,
     ObjectNotFoundError,
-    PodIdentity,
-    Resource,
     VersionGoneError,
 )
+from raworc_kube.objects import Key, Kind, Manifest, key_of
 
 
 class MemoryCluster:
@@ -36,7 +32,7 @@ class MemoryCluster:
         self.writes: list[tuple[str, str]] = []
         self.oldest = 0
         self._objects: dict[Key, Manifest] = {}
-        self._history: list[tuple[int, Resource, Event]] = []
+        self._history: list[tuple[int, Kind, Event]] = []
         self._versions = count(1)
         self._changed = threading.Condition(threading.RLock())
         self._is_open = True
@@ -47,29 +43,35 @@ class MemoryCluster:
                 raise ObjectNotFoundError(f"'{key.name}' not found")
             return deepcopy(self._objects[key])
 
-    def apply(self, key: Key, manifest: Manifest) -> Manifest:
+    def find(self, key: Key) -> Manifest | None:
+        return self.read(key) if self.has(key) else None
+
+    def apply(self, manifest: Manifest) -> Manifest:
+        key = key_of(manifest)
         with self._changed:
             self._check("apply", key)
             before = self._objects.get(key)
             return self._store(key, _layered(before or {}, manifest))
 
-    def merge(self, key: Key, changes: Manifest) -> Manifest:
+    def merge(self, key: Key, patch: Manifest) -> Manifest:
         with self._changed:
             self._check("merge", key)
             before = self.read(key)
-            version = changes.get("metadata", {}).get("resourceVersion")
+            version = patch.get("metadata", {}).get("resourceVersion")
             if version not in {None, before["metadata"]["resourceVersion"]}:
                 raise ObjectConflictError("the object has been modified")
-            return self._store(key, _patched(before, changes))
+            return self._store(key, _patched(before, patch))
 
-    def create(self, key: Key, manifest: Manifest) -> Manifest:
+    def create(self, manifest: Manifest) -> Manifest:
+        key = key_of(manifest)
         with self._changed:
             self._check("create", key)
             if key in self._objects:
                 raise ObjectConflictError(f"'{key.name}' already exists")
             return self._store(key, manifest)
 
-    def replace(self, key: Key, manifest: Manifest) -> Manifest:
+    def replace(self, manifest: Manifest) -> Manifest:
+        key = key_of(manifest)
         with self._changed:
             self._check("replace", key)
             before = self.read(key)
@@ -77,12 +79,13 @@ class MemoryCluster:
                 raise ObjectConflictError("the object has been modified")
             return self._store(key, manifest)
 
-    def delete(self, key: Key, uid: str | None = None) -> None:
+    def delete(self, key: Key, uid: str | None = None, grace_seconds: int | None = None) -> bool:
+        del grace_seconds
         with self._changed:
             self._check("delete", key)
-            before = self.read(key)
-            if uid not in {None, before["metadata"]["uid"]}:
-                raise ObjectConflictError("the UID in the precondition is another")
+            before = self.find(key)
+            if before is None or uid not in {None, before["metadata"]["uid"]}:
+                return False
             if before["metadata"].get("finalizers"):
                 before["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
                 self._store(key, before)
@@ -90,20 +93,37 @@ class MemoryCluster:
                 del self._objects[key]
                 before["metadata"]["resourceVersion"] = str(next(self._versions))
                 self._tell("DELETED", key, before)
+            return True
 
-    def list_all(self, resource: Resource) -> Listing:
+    def patch_status(self, key: Key, uid: str, patch: Mapping[str, Any]) -> None:
         with self._changed:
-            found = [item for key, item in self._objects.items() if key.resource == resource]
+            before = self.find(key)
+            if before is not None and before["metadata"]["uid"] == uid:
+                self._store(key, _patched(before, {"status": dict(patch)}))
+
+    def list_all(self, kind: Kind, namespace: str | None = None, labels: str = "") -> Listing:
+        wanted = dict(label.split("=") for label in labels.split(",") if label)
+        with self._changed:
+            found = [
+                item
+                for key, item in self._objects.items()
+                if key.kind == kind
+                and namespace in {None, key.namespace}
+                and wanted.items() <= item["metadata"].get("labels", {}).items()
+            ]
             return Listing(deepcopy(found), str(next(self._versions)))
 
-    def watch(self, resource: Resource, version: str) -> Iterator[Event]:
+    def count(self, kind: Kind, namespace: str, labels: str = "") -> int:
+        return len(self.list_all(kind, namespace, labels).items)
+
+    def watch(self, kind: Kind, version: str) -> Iterator[Event]:
         seen = int(version)
         while True:
             with self._changed:
                 if seen < self.oldest:
                     raise VersionGoneError("too old resource version")
-                self._changed.wait_for(lambda: self.since(resource, seen) or not self._is_open, 5)  # noqa: B023 - called at once
-                told = self.since(resource, seen)
+                self._changed.wait_for(lambda: self.since(kind, seen) or not self._is_open, 5)  # noqa: B023 - called at once
+                told = self.since(kind, seen)
                 if not told:
                     return
             for event in told:
@@ -121,13 +141,13 @@ class MemoryCluster:
     def review_token(self, token: str) -> PodIdentity | None:
         return self.tokens.get(token)
 
-    def since(self, resource: Resource, version: int) -> list[Event]:
+    def since(self, kind: Kind, version: int) -> list[Event]:
         """Return what happened to a kind after a version."""
         with self._changed:
             return [
                 deepcopy(event)
-                for at, kind, event in self._history
-                if at > version and kind == resource
+                for at, told, event in self._history
+                if at > version and told == kind
             ]
 
     def change_spec(self, key: Key, **fields: object) -> Manifest:
@@ -166,7 +186,7 @@ class MemoryCluster:
         self.writes.append((verb, key.name))
         if key.name in self.failures:
             raise self.failures[key.name]
-        is_lease = key.resource.plural == "leases"
+        is_lease = key.kind.plural == "leases"
         if key.namespace and not is_lease and key.namespace not in self.namespaces:
             raise ObjectNotFoundError(f'namespaces "{key.namespace}" not found')
 
@@ -191,7 +211,7 @@ class MemoryCluster:
 
     def _tell(self, verb: str, key: Key, manifest: Manifest) -> None:
         version = int(manifest["metadata"]["resourceVersion"])
-        self._history.append((version, key.resource, Event(verb, deepcopy(manifest))))
+        self._history.append((version, key.kind, Event(verb, deepcopy(manifest))))
         self._changed.notify_all()
 
 

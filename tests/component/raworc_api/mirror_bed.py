@@ -7,7 +7,6 @@ from uuid import uuid4
 from sqlmodel import Session, select
 from tests.component.raworc_api.memory_cluster import MemoryCluster
 
-from raworc_api.cluster import SESSIONS, SPACES, Key, Manifest, Resource
 from raworc_api.core.database import Database
 from raworc_api.core.wake import Bus
 from raworc_api.messages.tables import MessageRecord
@@ -23,6 +22,8 @@ from raworc_api.mirror.tables import OutboxRow
 from raworc_api.mirror.worker import Worker
 from raworc_api.sessions.tables import SessionRecord
 from raworc_api.spaces.tables import SpaceRecord
+from raworc_kube import objects
+from raworc_kube.objects import Key, Manifest
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SPACE = "team"
@@ -52,10 +53,10 @@ class MirrorBed:
         self.cluster.namespaces.add(NAMESPACE)
         self.bus = HeardBus()
         self._kinds: dict[str, Kind[Any]] = {
-            SPACES.kind: SpaceKind(),
-            SESSIONS.kind: SessionKind("raworc-"),
+            objects.SPACE.name: SpaceKind(),
+            objects.SESSION.name: SessionKind("raworc-"),
         }
-        self._seen = {SPACES: 0, SESSIONS: 0}
+        self._seen = {objects.SPACE: 0, objects.SESSION: 0}
         self.start()
 
     def start(self) -> None:
@@ -71,15 +72,15 @@ class MirrorBed:
         """Start anew, with a list of all objects; what happened before is not told."""
         self.start()
         for resource, kind in (
-            (SPACES, self._kinds[SPACES.kind]),
-            (SESSIONS, self._kinds[SESSIONS.kind]),
+            (objects.SPACE, self._kinds[objects.SPACE.name]),
+            (objects.SESSION, self._kinds[objects.SESSION.name]),
         ):
             listing = self.cluster.list_all(resource)
             self._seen[resource] = int(listing.version)
             places = [kind.place(manifest) for manifest in listing.items]
             for manifest in listing.items:
-                self.inbox.put(Seen(resource.kind, manifest))
-            self.inbox.put(Listed(resource.kind, frozenset(filter(None, places))))
+                self.inbox.put(Seen(resource.name, manifest))
+            self.inbox.put(Listed(resource.name, frozenset(filter(None, places))))
 
     def export(self) -> None:
         """Let the worker do what is due in the outbox."""
@@ -91,7 +92,7 @@ class MirrorBed:
             for event in self.cluster.since(resource, self._seen[resource]):
                 self._seen[resource] = int(event.manifest["metadata"]["resourceVersion"])
                 is_deleted = event.type == "DELETED"
-                self.inbox.put(Seen(resource.kind, event.manifest, is_deleted))
+                self.inbox.put(Seen(resource.name, event.manifest, is_deleted))
         self.inbox.take_hint()
         while item := self.inbox.take(0):
             self.worker._handle(item)
@@ -103,9 +104,9 @@ class MirrorBed:
         self.export()
         self.hear()
 
-    def tell(self, resource: Resource, manifest: Manifest, *, is_deleted: bool = False) -> None:
+    def tell(self, resource: objects.Kind, manifest: Manifest, *, is_deleted: bool = False) -> None:
         """Tell the worker of one event, however old."""
-        self.worker._handle(Seen(resource.kind, manifest, is_deleted))
+        self.worker._handle(Seen(resource.name, manifest, is_deleted))
 
     def add_space(self, **spec: object) -> None:
         """Make a space as REST does."""
@@ -113,7 +114,7 @@ class MirrorBed:
             db.add(
                 SpaceRecord(name=SPACE, spec=spec, created_by="ann", created_at=NOW, updated_at=NOW)
             )
-            outbox.request(db, SPACES.kind, SPACE, SPACE)
+            outbox.request(db, objects.SPACE.name, SPACE, SPACE)
             db.commit()
 
     def add_session(self, name: str = "one", **spec: object) -> str:
@@ -145,7 +146,7 @@ class MirrorBed:
                     created_at=NOW,
                 )
             )
-            outbox.request(db, SESSIONS.kind, SPACE, name)
+            outbox.request(db, objects.SESSION.name, SPACE, name)
             db.commit()
         return session_id
 
@@ -159,7 +160,7 @@ class MirrorBed:
             session.closed = session.spec["closed"]
             for field, value in fields.items():
                 setattr(session, field, value)
-            outbox.request(db, SESSIONS.kind, SPACE, name)
+            outbox.request(db, objects.SESSION.name, SPACE, name)
             db.commit()
 
     def change_space(self, **spec: object) -> None:
@@ -167,7 +168,7 @@ class MirrorBed:
         with self.database() as db:
             space = db.get_one(SpaceRecord, SPACE)
             space.spec = {**space.spec, **spec}
-            outbox.request(db, SPACES.kind, SPACE, SPACE)
+            outbox.request(db, objects.SPACE.name, SPACE, SPACE)
             db.commit()
 
     def session(self, name: str = "one") -> SessionRecord:
@@ -204,19 +205,19 @@ class MirrorBed:
 
 def session_key(name: str = "one") -> Key:
     """Name the object of a session."""
-    return Key(SESSIONS, name, NAMESPACE)
+    return Key(objects.SESSION, name, NAMESPACE)
 
 
 def space_key() -> Key:
     """Name the object of the space."""
-    return Key(SPACES, SPACE)
+    return Key(objects.SPACE, SPACE)
 
 
 def session_manifest(name: str = "one", **spec: object) -> Manifest:
     """Write a session as somebody with kubectl would."""
     return {
-        "apiVersion": SESSIONS.api_version,
-        "kind": SESSIONS.kind,
+        "apiVersion": objects.SESSION.api_version,
+        "kind": objects.SESSION.name,
         "metadata": {"name": name, "namespace": NAMESPACE},
         "spec": {"space": SPACE, **spec},
     }
@@ -225,8 +226,8 @@ def session_manifest(name: str = "one", **spec: object) -> Manifest:
 def space_manifest(**spec: object) -> Manifest:
     """Write a space as somebody with kubectl would."""
     return {
-        "apiVersion": SPACES.api_version,
-        "kind": SPACES.kind,
+        "apiVersion": objects.SPACE.api_version,
+        "kind": objects.SPACE.name,
         "metadata": {"name": SPACE, "finalizers": ["raworc.dev/space-cleanup"]},
         "spec": spec,
     }

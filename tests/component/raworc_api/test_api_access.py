@@ -13,9 +13,10 @@ from tests.component.raworc_api.api_bed import KEYS, SPACE, ApiBed, refusal
 
 from raworc_api.accounts.service import AccountService
 from raworc_api.accounts.tables import Account, RoleBinding
-from raworc_api.cluster import ClusterError, PodIdentity
+from raworc_api.cluster import PodIdentity
 from raworc_api.core.database import Database
 from raworc_api.core.security import PEERS_AUDIENCE, Passwords, Tokens
+from raworc_kube.errors import ClusterError
 
 PASSWORD = "a good long password"
 

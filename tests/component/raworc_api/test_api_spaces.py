@@ -10,9 +10,9 @@ from sqlmodel import Session, select
 from tests.component.raworc_api.api_bed import ECHO, SPACE, ApiBed, refusal
 
 from raworc_api.builds.tables import BuildRecord
-from raworc_api.cluster import ClusterError
 from raworc_api.mirror.tables import OutboxRow
 from raworc_api.spaces.tables import SpaceRecord
+from raworc_kube.errors import ClusterError
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

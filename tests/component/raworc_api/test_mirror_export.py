@@ -12,16 +12,9 @@ from tests.component.raworc_api.mirror_bed import (
     session_key,
     session_manifest,
     space_key,
+    space_manifest,
 )
 
-from raworc_api.cluster import (
-    SESSIONS,
-    ClusterError,
-    ForbiddenObjectError,
-    InvalidObjectError,
-    Key,
-    Manifest,
-)
 from raworc_api.core.database import Database
 from raworc_api.core.wake import session_topic
 from raworc_api.messages.tables import MessageRecord
@@ -30,8 +23,10 @@ from raworc_api.mirror.outbox import RecordKey
 from raworc_api.mirror.session_kind import SessionKind
 from raworc_api.mirror.tables import OutboxRow
 from raworc_api.sessions.tables import SessionRecord
+from raworc_kube.errors import ClusterError, ForbiddenObjectError, InvalidObjectError
+from raworc_kube.objects import SESSION, Key, Manifest
 
-ONE = RecordKey(SESSIONS.kind, SPACE, "one")
+ONE = RecordKey(SESSION.name, SPACE, "one")
 
 
 @pytest.fixture
@@ -146,8 +141,7 @@ def test_a_refused_space_says_so_in_its_status(bed: MirrorBed) -> None:
 
 def test_an_agent_that_rest_removes_is_gone_though_kubectl_wrote_it(bed: MirrorBed) -> None:
     agents = [{"name": "a", "repo": "o/a"}, {"name": "b", "repo": "o/b"}]
-    manifest = {"metadata": {"name": SPACE}, "spec": {"agents": agents}}
-    bed.cluster.create(space_key(), manifest)
+    bed.cluster.create(space_manifest(agents=agents))
     bed.hear()
     bed.change_space(agents=agents[1:])
     bed.export()
@@ -175,8 +169,8 @@ def test_a_change_during_an_apply_is_not_lost(
     bed.add_session()
     apply = bed.cluster.apply
 
-    def apply_and_change(key: Key, manifest: Manifest) -> Manifest:
-        live = apply(key, manifest)
+    def apply_and_change(manifest: Manifest) -> Manifest:
+        live = apply(manifest)
         bed.cluster.change_spec(session_key(), agent="echo")
         bed.change_session(spec={"closed": True})
         return live
@@ -198,7 +192,7 @@ def test_killed_between_apply_and_commit_it_carries_on(bed: MirrorBed) -> None:
     labels = {"raworc.dev/session-id": session_id}
     manifest = session_manifest(closed=False)
     manifest["metadata"]["labels"] = labels
-    bed.cluster.apply(session_key(), manifest)
+    bed.cluster.apply(manifest)
     bed.restart()
     bed.settle()
     assert bed.session().id == session_id
@@ -236,7 +230,7 @@ def test_a_delete_spares_another_object_of_the_same_name(bed: MirrorBed) -> None
     bed.add_session()
     bed.settle()
     bed.cluster.delete(session_key())
-    bed.cluster.create(session_key(), session_manifest(agent="other"))
+    bed.cluster.create(session_manifest(agent="other"))
     bed.change_session(deleting=True)
     bed.settle()
     assert bed.cluster.has(session_key())
@@ -291,12 +285,12 @@ def test_kubectl_between_our_look_and_our_patch_is_not_overwritten(
 def test_what_kubectl_made_first_survives_two_changes_of_ours(
     bed: MirrorBed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bed.cluster.create(session_key(), session_manifest(agent="echo"))
+    bed.cluster.create(session_manifest(agent="echo"))
     bed.add_session()
     apply = bed.cluster.apply
 
-    def apply_and_change(key: Key, manifest: Manifest) -> Manifest:
-        live = apply(key, manifest)
+    def apply_and_change(manifest: Manifest) -> Manifest:
+        live = apply(manifest)
         bed.change_session(spec={"closed": True})
         return live
 

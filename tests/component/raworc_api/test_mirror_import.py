@@ -16,13 +16,14 @@ from tests.component.raworc_api.mirror_bed import (
 
 from raworc_api.accounts.tables import RoleBinding
 from raworc_api.builds.tables import BuildRecord
-from raworc_api.cluster import SESSIONS, ClusterError, InvalidObjectError
 from raworc_api.core.database import Database
 from raworc_api.core.wake import session_topic
 from raworc_api.messages.tables import MessageRecord
 from raworc_api.mirror import outbox
 from raworc_api.sessions.tables import SessionRecord
 from raworc_api.spaces.tables import SpaceRecord
+from raworc_kube.errors import ClusterError, InvalidObjectError
+from raworc_kube.objects import SESSION
 
 READY = {"type": "PodReady", "status": "True", "reason": "PodRunning"}
 
@@ -33,8 +34,8 @@ def bed(database: Database) -> MirrorBed:
 
 
 def test_a_space_and_a_session_of_kubectl_appear(bed: MirrorBed) -> None:
-    bed.cluster.create(space_key(), space_manifest(description="Ours"))
-    live = bed.cluster.create(session_key(), session_manifest(agent="echo", closed=True))
+    bed.cluster.create(space_manifest(description="Ours"))
+    live = bed.cluster.create(session_manifest(agent="echo", closed=True))
     bed.hear()
     assert bed.space().description == "Ours"
     assert bed.space().version == 1
@@ -47,7 +48,7 @@ def test_a_space_and_a_session_of_kubectl_appear(bed: MirrorBed) -> None:
 
 
 def test_the_owner_of_a_session_of_kubectl_is_its_creator(bed: MirrorBed) -> None:
-    bed.cluster.create(session_key(), session_manifest(owner="ann"))
+    bed.cluster.create(session_manifest(owner="ann"))
     bed.hear()
     assert bed.session().created_by == "ann"
 
@@ -57,7 +58,7 @@ def test_a_copied_id_is_not_taken_twice(bed: MirrorBed) -> None:
     bed.settle()
     copy = session_manifest("two")
     copy["metadata"]["labels"] = {"raworc.dev/session-id": session_id}
-    live = bed.cluster.create(session_key("two"), copy)
+    live = bed.cluster.create(copy)
     bed.settle()
     uid = live["metadata"]["uid"]
     assert bed.session("two").id == uid
@@ -69,7 +70,7 @@ def test_an_id_comes_back_with_its_object(bed: MirrorBed) -> None:
     manifest = session_manifest()
     session_id = str(uuid4())
     manifest["metadata"]["labels"] = {"raworc.dev/session-id": session_id}
-    bed.cluster.create(session_key(), manifest)
+    bed.cluster.create(manifest)
     bed.hear()
     assert bed.session().id == session_id
     assert bed.waiting() == []
@@ -78,7 +79,7 @@ def test_an_id_comes_back_with_its_object(bed: MirrorBed) -> None:
 def test_a_session_outside_its_spaces_namespace_is_nobodys(bed: MirrorBed) -> None:
     manifest = session_manifest()
     manifest["spec"]["space"] = "another"
-    bed.cluster.create(session_key(), manifest)
+    bed.cluster.create(manifest)
     bed.hear()
     assert bed.count(SessionRecord) == 0
 
@@ -94,7 +95,7 @@ def test_status_reaches_the_record_and_wakes_who_waits(bed: MirrorBed) -> None:
     assert (record.cr_state, record.conditions) == ("idle", [READY])
     assert record.revision == revision + 1
     assert bed.bus.heard == [session_topic(session_id)]
-    bed.tell(SESSIONS, bed.cluster.read(session_key()))
+    bed.tell(SESSION, bed.cluster.read(session_key()))
     assert bed.session().revision == revision + 1
     assert bed.bus.heard == [session_topic(session_id)]
 
@@ -117,7 +118,7 @@ def test_an_event_from_before_our_apply_changes_no_spec(bed: MirrorBed) -> None:
     before = bed.cluster.read(session_key())
     bed.change_session(spec={"closed": True})
     bed.export()
-    bed.tell(SESSIONS, before)
+    bed.tell(SESSION, before)
     assert bed.session().closed
     bed.hear()
     assert bed.session().closed
@@ -145,7 +146,7 @@ def test_a_delete_by_kubectl_removes_the_row_and_its_messages(bed: MirrorBed) ->
 
 
 def test_a_delete_by_kubectl_shows_while_it_takes_its_time(bed: MirrorBed) -> None:
-    bed.cluster.create(space_key(), space_manifest())
+    bed.cluster.create(space_manifest())
     bed.hear()
     bed.cluster.delete(space_key())
     bed.hear()
@@ -179,7 +180,7 @@ def test_a_new_object_of_an_old_name_is_a_new_session(bed: MirrorBed) -> None:
     first = bed.add_session()
     bed.settle()
     bed.cluster.delete(session_key())
-    live = bed.cluster.create(session_key(), session_manifest())
+    live = bed.cluster.create(session_manifest())
     bed.hear()  # the inbox keeps the last word only: the deletion is never heard of
     assert bed.session().id == live["metadata"]["uid"] != first
     assert bed.count(MessageRecord) == 0
@@ -193,17 +194,17 @@ def test_a_late_word_on_an_old_object_leaves_the_new_one_alone(bed: MirrorBed) -
     bed.hear()
     new = bed.add_session()
     bed.settle()
-    bed.tell(SESSIONS, old)
-    bed.tell(SESSIONS, old, is_deleted=True)
+    bed.tell(SESSION, old)
+    bed.tell(SESSION, old, is_deleted=True)
     assert bed.session().id == new
 
 
 def test_a_refused_session_is_adopted_when_kubectl_makes_it(bed: MirrorBed) -> None:
     session_id = bed.add_session()
     with bed.database() as db:
-        outbox.drop(db, outbox.RecordKey(SESSIONS.kind, SPACE, "one"))
+        outbox.drop(db, outbox.RecordKey(SESSION.name, SPACE, "one"))
         db.commit()
-    live = bed.cluster.create(session_key(), session_manifest(agent="good"))
+    live = bed.cluster.create(session_manifest(agent="good"))
     bed.hear()
     record = bed.session()
     assert (record.id, record.uid) == (session_id, live["metadata"]["uid"])
@@ -289,17 +290,17 @@ def test_a_change_of_ours_that_cannot_be_applied_yet_is_not_overwritten(bed: Mir
     assert bed.session().closed
     assert bed.session().cr_state == "idle"
     bed.cluster.failures.clear()
-    bed.tell(SESSIONS, bed.cluster.read(session_key()))
+    bed.tell(SESSION, bed.cluster.read(session_key()))
     spec = {"space": SPACE, "closed": True, "agent": "theirs"}
     assert bed.cluster.read(session_key())["spec"] == bed.session().spec == spec
 
 
 def test_what_was_applied_and_deleted_unseen_goes_with_its_deletion(bed: MirrorBed) -> None:
     bed.add_session()
-    live = bed.cluster.create(session_key(), session_manifest())
+    live = bed.cluster.create(session_manifest())
     bed.change_session(deleting=True)
     with bed.database() as db:
-        outbox.drop(db, outbox.RecordKey(SESSIONS.kind, SPACE, "one"))
+        outbox.drop(db, outbox.RecordKey(SESSION.name, SPACE, "one"))
         db.commit()
-    bed.tell(SESSIONS, live, is_deleted=True)
+    bed.tell(SESSION, live, is_deleted=True)
     assert bed.count(SessionRecord) == 0

@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 import pytest
 from tests.component.raworc_api.memory_cluster import MemoryCluster
 
-from raworc_api.cluster import LEASES, ClusterError, Key
-from raworc_api.mirror.lease import DURATION, NAME, Lease
+from raworc_kube.errors import ClusterError
+from raworc_kube.lease import DURATION, Lease
+from raworc_kube.objects import LEASE, Key
 
-KEY = Key(LEASES, NAME, "raworc-system")
+NAME = "raworc-mirror"
+KEY = Key(LEASE, NAME, "raworc-system")
 
 
 class Clock:
@@ -33,7 +35,7 @@ def lease_of(holder: str, cluster: MemoryCluster, clock: Clock) -> Lease:
     def now() -> datetime:
         return datetime.fromtimestamp(clock.time, UTC)
 
-    return Lease(cluster, "raworc-system", holder, now, clock)
+    return Lease(cluster, KEY, holder, now, clock)
 
 
 def test_one_of_two_holds_it(cluster: MemoryCluster, clock: Clock) -> None:

@@ -10,11 +10,12 @@ from sqlmodel import Session
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 from tests.component.raworc_api.mirror_bed import MirrorBed, session_key, session_manifest
 
-from raworc_api.cluster import ClusterError
 from raworc_api.core.database import Database
 from raworc_api.mirror import outbox
-from raworc_api.mirror.lease import Lease
 from raworc_api.mirror.mirror import Mirror
+from raworc_kube.errors import ClusterError
+from raworc_kube.lease import Lease
+from raworc_kube.objects import LEASE, Key
 
 Start = Callable[[str], Mirror]
 
@@ -24,13 +25,16 @@ def bed(database: Database) -> MirrorBed:
     return MirrorBed(database)
 
 
+KEY = Key(LEASE, "raworc-mirror", "raworc-system")
+
+
 @pytest.fixture
 def start(bed: MirrorBed) -> Iterator[Start]:
     """Start the mirror of one replica or more; all of them are stopped after the test."""
     mirrors: list[Mirror] = []
 
     def start(name: str) -> Mirror:
-        lease = Lease(bed.cluster, "raworc-system", name, lambda: datetime.now(UTC), time.monotonic)
+        lease = Lease(bed.cluster, KEY, name, lambda: datetime.now(UTC), time.monotonic)
         mirror = Mirror(bed.cluster, bed.database, bed.bus, lease, "raworc-")
         mirrors.append(mirror)
         mirror.start()
@@ -47,7 +51,7 @@ def test_both_doors_show_what_the_other_did(bed: MirrorBed, start: Start) -> Non
     bed.add_session("mine")
     bed.bus.publish(outbox.TOPIC)
     eventually(lambda: bed.cluster.has(session_key("mine")))
-    bed.cluster.create(session_key("theirs"), session_manifest("theirs"))
+    bed.cluster.create(session_manifest("theirs"))
     eventually(lambda: bed.names() == {"mine", "theirs"})
     bed.cluster.delete(session_key("mine"))
     eventually(lambda: bed.names() == {"theirs"})
@@ -55,10 +59,10 @@ def test_both_doors_show_what_the_other_did(bed: MirrorBed, start: Start) -> Non
 
 def test_a_watch_too_old_begins_anew_with_a_list(bed: MirrorBed, start: Start) -> None:
     start("a")
-    bed.cluster.create(session_key("one"), session_manifest("one"))
+    bed.cluster.create(session_manifest("one"))
     eventually(lambda: bed.names() == {"one"})
     with bed.cluster._changed:
-        bed.cluster.create(session_key("two"), session_manifest("two"))
+        bed.cluster.create(session_manifest("two"))
         bed.cluster.delete(session_key("one"))
         bed.cluster.forget_history()
         bed.cluster._changed.notify_all()
@@ -120,7 +124,7 @@ def test_a_database_or_a_cluster_away_for_a_moment_costs_nothing_but_time(
 
     monkeypatch.setattr(outbox, "due", fail_first)
     bed.add_session()
-    bed.cluster.create(session_key("theirs"), session_manifest("theirs"))
+    bed.cluster.create(session_manifest("theirs"))
     bed.bus.publish(outbox.TOPIC)
     eventually(lambda: bed.names() == {"one", "theirs"} and bed.waiting() == [])
 

@@ -15,7 +15,8 @@ import kopf
 import pytest
 from tests.support.kubernetes import DEFINITIONS_PATH, MERGE, KubeApi
 
-from raworc_kube.client import ClusterError, KubernetesCluster
+from raworc_kube.client import KubernetesCluster, connect
+from raworc_kube.errors import ClusterError
 from raworc_kube.objects import SESSION, SPACE, Kind, Manifest
 from raworc_operator.context import Context
 from raworc_operator.kopf_settings import operator_settings
@@ -146,7 +147,8 @@ class Bed:
         executor = ThreadPoolExecutor(8)
         transient = (ClusterError, RegistryError)
         queues = (WorkQueue(executor, transient), WorkQueue(executor, transient))
-        context = Context(KubernetesCluster(), self.registry, self.git, SETTINGS, *queues)
+        cluster = KubernetesCluster(connect(), "raworc-operator")
+        context = Context(cluster, self.registry, self.git, SETTINGS, *queues)
         stop = threading.Event()
         running = threading.Thread(target=_run, args=(operator_settings(executor), context, stop))
         for queue in queues:

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from raworc_api.cluster import PodIdentity
-from raworc_api.kubernetes_cluster import pod_identity
+from raworc_api.cluster import PodIdentity, pod_identity
 
 STATUS: dict[str, Any] = {
     "authenticated": True,

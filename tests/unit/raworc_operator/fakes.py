@@ -1,11 +1,12 @@
 """A cluster, a registry and a git that live in memory."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from raworc_kube.client import ExistsError
-from raworc_kube.objects import Key, Kind, Manifest, key_of
+from raworc_kube.client import Event, Listing
+from raworc_kube.errors import ObjectConflictError, ObjectNotFoundError
+from raworc_kube.objects import EVENT, Key, Kind, Manifest, key_of
 from raworc_sources.git import Git
 from raworc_sources.problems import SourceError
 
@@ -25,30 +26,47 @@ class FakeCluster:
         """Have objects from the start."""
         self.objects |= {key_of(manifest): manifest for manifest in manifests}
 
-    def read(self, key: Key) -> Manifest | None:
+    def read(self, key: Key) -> Manifest:
+        if key not in self.objects:
+            raise ObjectNotFoundError(str(key))
+        return self.objects[key]
+
+    def find(self, key: Key) -> Manifest | None:
         return self.objects.get(key)
 
-    def list_all(
-        self, kind: Kind, namespace: str | None = None, labels: str = ""
-    ) -> list[Manifest]:
+    def list_all(self, kind: Kind, namespace: str | None = None, labels: str = "") -> Listing:
         wanted = dict(label.split("=") for label in labels.split(",") if label)
-        return [
+        found = [
             item
             for key, item in self.objects.items()
             if key.kind is kind
             and namespace in {None, key.namespace}
             and wanted.items() <= (item["metadata"].get("labels") or {}).items()
         ]
+        return Listing(found)
+
+    def watch(self, kind: Kind, version: str) -> Iterator[Event]:
+        raise NotImplementedError
+
+    def merge(self, key: Key, patch: Manifest) -> Manifest:
+        self.objects[key] = _merged(self.objects[key], patch)
+        return self.objects[key]
+
+    def replace(self, manifest: Manifest) -> Manifest:
+        return self.apply(manifest)
 
     def count(self, kind: Kind, namespace: str, labels: str = "") -> int:
-        return len(self.list_all(kind, namespace, labels))
+        return len(self.list_all(kind, namespace, labels).items)
 
     def create(self, manifest: Manifest) -> Manifest:
         key = key_of(manifest)
+        if key.kind is EVENT:
+            self.events.append(manifest["reason"])
+            return manifest
         if key.kind.name in self.refusals:
             raise self.refusals[key.kind.name]
         if key in self.objects:
-            raise ExistsError(str(key))
+            raise ObjectConflictError(str(key))
         self.made.append(str(key))
         return self.apply(manifest)
 
@@ -58,19 +76,19 @@ class FakeCluster:
         self.objects[key] = {**manifest, "metadata": {**metadata, **manifest["metadata"]}}
         return self.objects[key]
 
-    def delete(self, key: Key, uid: str) -> None:
-        if key in self.objects and self.objects[key]["metadata"]["uid"] == uid:
-            self.deleted.append(str(key))
-            del self.objects[key]
+    def delete(self, key: Key, uid: str | None = None, grace_seconds: int | None = None) -> bool:
+        del grace_seconds
+        if key not in self.objects or self.objects[key]["metadata"]["uid"] != uid:
+            return False
+        self.deleted.append(str(key))
+        del self.objects[key]
+        return True
 
     def patch_status(self, key: Key, uid: str, patch: Mapping[str, Any]) -> None:
         assert self.objects[key]["metadata"]["uid"] == uid
         self.patches.append(patch)
         merged = _merged(self.objects[key].get("status") or {}, patch)
         self.objects[key] = {**self.objects[key], "status": merged}
-
-    def post_event(self, event: Manifest) -> None:
-        self.events.append(event["reason"])
 
 
 def _merged(old: Mapping[str, Any], patch: Mapping[str, Any]) -> Manifest:

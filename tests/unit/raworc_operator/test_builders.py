@@ -35,7 +35,7 @@ from raworc_operator.builds.job import build_job
 from raworc_operator.builds.key import PinnedAgent
 from raworc_operator.events import event
 from raworc_operator.sessions.pod import session_pod
-from raworc_operator.sessions.resources import amount, session_resources
+from raworc_operator.sessions.resources import session_resources
 from raworc_operator.sessions.volume import session_claim
 from raworc_operator.spaces.namespace import (
     namespace,
@@ -154,14 +154,6 @@ def test_a_volume_has_the_size_of_its_session_then_of_its_space_then_the_default
     assert size(session(), space(storageSize="2Gi")) == "2Gi"
     assert size(session(), space()) == "1Gi"
     assert "storageClassName" not in session_claim(view())["spec"]
-
-
-@pytest.mark.parametrize(
-    ("quantity", "value"),
-    [("500m", 0.5), ("2", 2), ("1Ki", 1024), ("1k", 1000), ("1.5Gi", 1.5 * 2**30)],
-)
-def test_an_amount_is_what_kubernetes_takes_it_for(quantity: str, value: float) -> None:
-    assert float(amount(quantity)) == value
 
 
 def test_resources_of_a_session_go_before_those_of_its_space() -> None:

@@ -8,6 +8,7 @@ from tests.unit.raworc_operator.samples import NOON, space
 from raworc_crds.conditions import Status
 from raworc_crds.space import Build, BuildState, SpaceReason
 from raworc_kube.objects import JOB, NAMESPACE, POD, Key, Manifest, key_of
+from raworc_kube.patches import merge_patch
 from raworc_operator.settings import from_environment
 from raworc_operator.spaces.quota import space_quota
 from raworc_operator.spaces.status import (
@@ -17,7 +18,7 @@ from raworc_operator.spaces.status import (
     quota_blocker,
     space_status,
 )
-from raworc_operator.status import cut, merge_patch
+from raworc_operator.status import cut
 from raworc_sources.image_reference import split_address, split_reference
 
 ENVIRONMENT = {

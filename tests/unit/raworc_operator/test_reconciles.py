@@ -11,7 +11,7 @@ from tests.unit.raworc_operator.fakes import FakeCluster, FakeGit, FakeRegistry
 from tests.unit.raworc_operator.samples import NOON, READY, SETTINGS, claim, pod, session, space
 
 from raworc_crds.space import SpaceReason
-from raworc_kube.client import ExistsError, RefusedError
+from raworc_kube.errors import ObjectConflictError, RefusedError
 from raworc_kube.objects import JOB, POD, SECRET, SESSION, SPACE, Key, Manifest
 from raworc_operator.context import Context
 from raworc_operator.resync import look_at_everything
@@ -97,7 +97,7 @@ def test_a_refusal_is_told_and_tried_again(bed: Bed, message: str, reason: str) 
 
 def test_somebody_who_was_faster_is_no_error(bed: Bed) -> None:
     bed.cluster.have(space(), session())
-    bed.cluster.refusals["Pod"] = ExistsError("pods 'talk' already exists")
+    bed.cluster.refusals["Pod"] = ObjectConflictError("pods 'talk' already exists")
     assert bed.session()["state"] == "init"
 
 

@@ -1,4 +1,4 @@
-"""The Lease by which one replica at a time runs the mirror.
+"""A Lease: one process at a time holds it.
 
 The Kubernetes client brings an election of its own, but that one cannot be stopped or released.
 """
@@ -7,16 +7,10 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from raworc_api.cluster import (
-    LEASES,
-    Cluster,
-    ClusterError,
-    Key,
-    Manifest,
-    ObjectNotFoundError,
-)
+from raworc_kube.client import Cluster
+from raworc_kube.errors import ClusterError, ObjectNotFoundError
+from raworc_kube.objects import LEASE, Key, Manifest
 
-NAME = "raworc-mirror"
 # A replica that was killed is followed after this time.
 DURATION = 7
 # A write may be under way for so long that one must start this much before the lease ends.
@@ -36,13 +30,13 @@ class Lease:
     def __init__(
         self,
         cluster: Cluster,
-        namespace: str,
+        key: Key,
         holder: str,
         now: Callable[[], datetime],
         clock: Callable[[], float],
     ) -> None:
         self._cluster = cluster
-        self._key = Key(LEASES, NAME, namespace)
+        self._key = key
         self._holder = holder
         self._now = now
         self._clock = clock
@@ -64,7 +58,7 @@ class Lease:
         try:
             is_ours = self._try_hold(asked_at)
         except ClusterError as error:
-            logger.info("The lease '%s' was not renewed: %s", NAME, error)
+            logger.info("The lease '%s' was not renewed: %s", self._key.name, error)
             return self.holds()
         self._held_until = asked_at + DURATION if is_ours else float("-inf")
         return is_ours
@@ -79,13 +73,13 @@ class Lease:
             if lease.get("spec", {}).get("holderIdentity") == self._holder:
                 self._replace(lease, holder="", duration=1)
         except ClusterError as error:
-            logger.info("The lease '%s' was not released: %s", NAME, error)
+            logger.info("The lease '%s' was not released: %s", self._key.name, error)
 
     def _try_hold(self, asked_at: float) -> bool:
         try:
             lease = self._cluster.read(self._key)
         except ObjectNotFoundError:
-            self._cluster.create(self._key, self._new())
+            self._cluster.create(self._new())
             return True
         if not self._is_free(lease.get("spec", {}), asked_at):
             return False
@@ -113,12 +107,12 @@ class Lease:
             "leaseTransitions": (before.get("leaseTransitions") or 0) + int(is_new),
         }
         # It carries the version that was read: of two replicas at once, one is refused.
-        self._cluster.replace(self._key, {**lease, "spec": spec})
+        self._cluster.replace({**lease, "spec": spec})
 
     def _new(self) -> Manifest:
         return {
-            "apiVersion": LEASES.api_version,
-            "kind": LEASES.kind,
+            "apiVersion": LEASE.api_version,
+            "kind": LEASE.name,
             "metadata": {"name": self._key.name, "namespace": self._key.namespace},
             "spec": {
                 "holderIdentity": self._holder,

@@ -1,10 +1,10 @@
-"""Merging what REST and kubectl changed."""
+"""Patches, and the merge of two changes of one object."""
 
 from typing import Any
 
 import pytest
 
-from raworc_api.mirror.merging import changes, merge
+from raworc_kube.patches import merge_patch, three_way_merge
 
 A, B, C = ({"name": name, "repo": f"o/{name}"} for name in "abc")
 
@@ -30,33 +30,33 @@ def test_each_side_keeps_what_it_changed(
     live: dict[str, Any],
     merged: dict[str, Any],
 ) -> None:
-    assert merge(base, record, live) == merged
+    assert three_way_merge(base, record, live) == merged
 
 
 def test_maps_are_merged_key_by_key() -> None:
     base = {"quota": {"cpu": "1", "memory": "1Gi"}}
     record = {"quota": {"cpu": "2", "memory": "1Gi"}}
     live = {"quota": {"cpu": "1", "memory": "2Gi", "storage": "9Gi"}}
-    assert merge(base, record, live) == {
+    assert three_way_merge(base, record, live) == {
         "quota": {"cpu": "2", "memory": "2Gi", "storage": "9Gi"},
     }
 
 
 def test_agents_are_merged_by_their_names() -> None:
     changed = {**A, "repo": "o/fork"}
-    assert merge({"agents": [A, B]}, {"agents": [changed]}, {"agents": [A, B, C]}) == {
+    assert three_way_merge({"agents": [A, B]}, {"agents": [changed]}, {"agents": [A, B, C]}) == {
         "agents": [changed, C],
     }
 
 
 def test_a_plain_list_is_one_value() -> None:
-    assert merge({"x": [1]}, {"x": [1, 2]}, {"x": [3]}) == {"x": [1, 2]}
+    assert three_way_merge({"x": [1]}, {"x": [1, 2]}, {"x": [3]}) == {"x": [1, 2]}
 
 
 def test_a_patch_names_what_differs_and_nothing_else() -> None:
     live = {"closed": False, "agent": "a", "quota": {"cpu": "1", "memory": "1Gi"}, "rest": [1]}
     wanted = {"closed": True, "quota": {"cpu": "1"}, "rest": [1], "new": {"x": 1}}
-    assert changes(live, wanted) == {
+    assert merge_patch(live, wanted) == {
         "closed": True,
         "agent": None,
         "quota": {"memory": None},
@@ -65,4 +65,4 @@ def test_a_patch_names_what_differs_and_nothing_else() -> None:
 
 
 def test_equal_values_need_no_patch() -> None:
-    assert changes({"quota": {"cpu": "1"}}, {"quota": {"cpu": "1"}}) == {}
+    assert merge_patch({"quota": {"cpu": "1"}}, {"quota": {"cpu": "1"}}) == {}
