@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 from sqlmodel import Session, select
-from tests.component.raworc_api.memory_cluster import MemoryCluster
+from tests.support.memory_cluster import MemoryCluster
 
 from raworc_api.core.database import Database
 from raworc_api.core.wake import Bus

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from sqlalchemy import Engine, text
 from sqlmodel import col, func, select, update
-from tests.component.raworc_api.api_bed import KEYS, SPACE, ApiBed, refusal
+from tests.support.api_bed import KEYS, SPACE, ApiBed, refusal
 
 from raworc_api.accounts.service import AccountService
 from raworc_api.accounts.tables import Account, RoleBinding

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import httpx2
 import pytest
 from sqlalchemy import Engine, update
-from tests.component.raworc_api.api_bed import ApiBed, refusal, running_replicas, say
-from tests.component.raworc_api.memory_cluster import MemoryCluster
+from tests.support.api_bed import ApiBed, refusal, running_replicas, say
+from tests.support.memory_cluster import MemoryCluster
 
 from raworc_api.accounts.tables import Account
 from raworc_api.messages import events as event_stream

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlmodel import select
-from tests.component.raworc_api.api_bed import ApiBed, messages, refusal, say
+from tests.support.api_bed import ApiBed, messages, refusal, say
 
 from raworc_api.messages.tables import MessageRecord
 

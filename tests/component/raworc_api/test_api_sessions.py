@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 from sqlmodel import col, select, update
-from tests.component.raworc_api.api_bed import SPACE, ApiBed, messages, refusal, say
+from tests.support.api_bed import SPACE, ApiBed, messages, refusal, say
 
 from raworc_api.mirror import outbox
 from raworc_api.mirror.tables import OutboxRow

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 from sqlmodel import Session, select
-from tests.component.raworc_api.api_bed import ECHO, SPACE, ApiBed, refusal
+from tests.support.api_bed import ECHO, SPACE, ApiBed, refusal
 
 from raworc_api.builds.tables import BuildRecord
 from raworc_api.mirror.tables import OutboxRow

@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.component.raworc_api.api_bed import ECHO, SPACE, ApiBed
+from tests.support.api_bed import ECHO, SPACE, ApiBed
 
 from raworc_api.sessions.tables import SessionRecord
 from raworc_api.spaces.tables import SpaceRecord

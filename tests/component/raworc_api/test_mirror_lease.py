@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from tests.component.raworc_api.memory_cluster import MemoryCluster
+from tests.support.memory_cluster import MemoryCluster
 
 from raworc_kube.errors import ClusterError
 from raworc_kube.lease import DURATION, Lease

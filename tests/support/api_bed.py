@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import httpx2
 from sqlalchemy import Engine
-from tests.component.raworc_api.memory_cluster import MemoryCluster
+from tests.support.memory_cluster import MemoryCluster
 
 from raworc_api.accounts.tables import Account, RoleBinding
 from raworc_api.app import Lifespan, create_app
