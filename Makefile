@@ -6,8 +6,8 @@ help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
 
 .PHONY: up
-up: ## bring everything up on a kind cluster, and show it at work
-	@hack/up
+up: ## bring everything up on a kind cluster, and show it at work; with DRY_RUN=1 say what that would change
+	@hack/up $(if $(DRY_RUN),--dry-run)
 
 .PHONY: down
 down: ## remove the cluster; hack/down --all also removes images, binaries and the environment

@@ -22,6 +22,9 @@ export PATH=$cache/bin:$PATH
 
 kube() { kubectl --context "$context" "$@"; }
 
+# planning: true where scripts only print what they would change, a line each, and change nothing (hack/up --dry-run)
+planning() { [ -n "${RAWORC_DRY_RUN:-}" ]; }
+
 # stamp: the first characters of a digest of what comes in
 stamp() { sha256sum | cut -c1-12; }
 
@@ -33,14 +36,18 @@ packages() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
+  if planning; then
+    echo "install the Debian packages ${missing[*]}"
+    return
+  fi
   [ "$(id -u)" = 0 ] || sudo=(sudo)
   echo "installing ${missing[*]}"
   "${sudo[@]}" apt-get update -qq
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
 }
 
-# images_from: "bed" where no image registry can be reached, else "registry"; hack/engine finds it out
-images_from() { cat "$cache/images-from"; }
+# images_from: "bed" where no image registry can be reached, else "registry"; hack/engine finds it out, a plan assumes the bed
+images_from() { cat "$cache/images-from" 2>/dev/null || { planning && echo "${RAWORC_IMAGES:-bed}"; }; }
 
 # private_authorities: true when this machine trusts more than Debian's own certificate authorities, as behind many a proxy
 authorities=/etc/ssl/certs/ca-certificates.crt
@@ -66,11 +73,16 @@ await() {
   printf '%s\n' "$said"
 }
 
-# step WORDS COMMAND…: says what happens, does it, and says how long it took; what it prints goes to a log
+# step WORDS COMMAND…: says what happens, does it, and says how long it took; what it prints goes to a log. In a plan it says
+# what the command would change.
 step() {
   local words=$1 began=$EPOCHREALTIME log=$cache/log/${2##*/}.log; shift
+  if planning; then
+    "$@" | sed "1s/^/$(printf '%-40s' "$words" | sed 's/[&/\]/\\&/g')/; 2,\$s/^/$(printf '%40s' '')/"
+    return
+  fi
   mkdir -p "$cache/log"
-  printf '%-52s' "$words"
+  printf '%-56s' "$words"
   if "$@" >"$log" 2>&1; then
     printf '%6.1f s\n' "$(seconds "$began")"
   else
@@ -79,6 +91,9 @@ step() {
     exit 1
   fi
 }
+
+# steps WORDS COMMAND…: runs a command that has steps of its own
+steps() { if planning; then step "$@"; else "${@:2}"; fi; }
 
 # seconds SINCE: how long ago that was
 seconds() { awk -v now="$EPOCHREALTIME" -v since="$1" 'BEGIN { print now - since }'; }

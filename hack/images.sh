@@ -20,11 +20,15 @@ context() {
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$cache/image"
+planning || mkdir -p "$cache/image"
 
 for name in raworc agent; do
   context "$name" >"$work/context"
   image=raworc/$name:$version-$(stamp <"$work/context")
+  if planning; then
+    docker image inspect "$image" >/dev/null 2>&1 || echo "build $image"
+    continue
+  fi
   if ! docker image inspect "$image" >/dev/null 2>&1; then
     echo "building $image"
     if private_authorities; then tar -C "${authorities%/*}" -rf "$work/context" "${authorities##*/}"; fi
