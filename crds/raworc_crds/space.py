@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from raworc_crds.conditions import Condition
+from raworc_crds.network import Network
 from raworc_crds.wire import (
     DNS_LABEL,
     Matching,
@@ -163,6 +164,9 @@ class SpaceSpec(Wire):
         None, description="StorageClass of the volumes; the cluster's default if not set."
     )
     quota: Quota | None = Field(None, description="Limits of the whole space.")
+    network: Network | None = Field(
+        None, description="What its sessions may reach beside DNS and the API."
+    )
     busy_timeout_seconds: Seconds | None = Field(
         None, description="How long an agent may take for one answer, in seconds."
     )

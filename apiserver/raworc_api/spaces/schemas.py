@@ -8,6 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from raworc_api.core.bodies import View
 from raworc_crds.conditions import Condition
+from raworc_crds.network import Network
 from raworc_crds.space import RESERVED_NAME, AgentSource, Quota, SpaceName, SpaceSpec
 from raworc_crds.wire import Resources
 
@@ -44,6 +45,7 @@ class SpaceView(View):
     storage_size: str | None
     storage_class_name: str | None
     quota: Quota | None
+    network: Network | None
     busy_timeout_seconds: int | None
     ready: bool
     image: str | None

@@ -164,6 +164,7 @@ def space_view(space: SpaceRecord) -> SpaceView:
         storage_size=spec.storage_size,
         storage_class_name=spec.storage_class_name,
         quota=spec.quota,
+        network=spec.network,
         busy_timeout_seconds=spec.busy_timeout_seconds,
         ready=any(
             one.type == SpaceCondition.READY and one.status is Status.TRUE for one in conditions
