@@ -68,11 +68,20 @@ def _check_reachable(text: str) -> str:
     return text
 
 
+def _check_unique(ports: list[int]) -> list[int]:
+    # The CRD says the same by the list's type.
+    if len(set(ports)) < len(ports):
+        raise ValueError("`ports` must not name a port twice")
+    return ports
+
+
 # A range of addresses in CIDR notation.
 Cidr = Annotated[str, StringConstraints(max_length=43), AfterValidator(_check_range)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Ports = Annotated[
-    list[Port], Field(max_length=16, json_schema_extra={"x-kubernetes-list-type": "set"})
+    list[Port],
+    Field(max_length=16, json_schema_extra={"x-kubernetes-list-type": "set"}),
+    AfterValidator(_check_unique),
 ]
 _ReachableCidr = Annotated[
     str,

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from .networks import Networks, Openings
 from .parts import Api, Mysql, Operator, Registry
 from .wire import Image, Name, Port, Text, Values, Words
 
@@ -56,7 +57,22 @@ class NetworkPolicies(Values):
 
     enabled: bool = Field(
         default=True,
-        description="whether only the API server may reach MySQL, and only its port the API",
+        description=(
+            "whether the parts reach, and are reached by, only those that need it; the namespaces"
+            " of spaces are always closed that way"
+        ),
+    )
+
+
+class AdmissionPolicy(Values):
+    """What the Kubernetes API refuses the operator, whatever its role says."""
+
+    enabled: bool = Field(
+        default=True,
+        description=(
+            "whether the operator's account may write only in the namespaces of spaces; needs"
+            " the right to make a ValidatingAdmissionPolicy"
+        ),
     )
 
 
@@ -179,7 +195,19 @@ class Builds(Values):
         description="a ConfigMap that holds them; restart the operator when it changes",
     )
     internal_git_hosts: Annotated[list[Host], Field(max_length=64)] = Field(
-        [], description="hosts of Git repositories that may have private addresses"
+        [],
+        description=(
+            "hosts of Git repositories that may have private addresses; let builds reach them by"
+            " builds.egress"
+        ),
+    )
+    internet: bool = Field(default=True, description="whether builds reach the public internet")
+    egress: Openings = Field(
+        [],
+        description=(
+            "what builds reach besides, such as Git servers, registries and package indexes with"
+            " private addresses: {cidr or namespace, ports}"
+        ),
     )
 
 
@@ -209,6 +237,9 @@ class ChartValues(Values):
     operator: Operator = Field(Operator(), description="the operator")
     builds: Builds = Field(Builds(), description="how spaces are built")
     ingress: Ingress = Field(Ingress(), description="the way in from outside")
+    networks: Networks = Field(
+        Networks(), description="what sessions, builds and the parts may reach"
+    )
     admin: Generated = Field(
         Generated(), description="password of the first account, admin (key password)"
     )
@@ -228,6 +259,9 @@ class ChartValues(Values):
     rbac: Rbac = Field(Rbac(), description="the roles of the parts")
     network_policies: NetworkPolicies = Field(
         NetworkPolicies(), description="who may reach the parts"
+    )
+    admission_policy: AdmissionPolicy = Field(
+        AdmissionPolicy(), description="what the Kubernetes API refuses the operator"
     )
     shared: dict[str, Any] = Field(
         {}, alias="global", description="what a chart above this one shares; not read here"

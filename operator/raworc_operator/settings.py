@@ -1,8 +1,10 @@
 """What the operator is told by its environment, read once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from raworc_operator.networks import Networks, read_networks
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Settings:
     authorities_file: Path | None = None
     # Hosts of repositories that may have private addresses.
     internal_git_hosts: frozenset[str] = frozenset()
+    networks: Networks = field(default_factory=Networks)
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
@@ -50,6 +53,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         authorities=bundle.read_text(encoding="utf-8") if bundle else None,
         authorities_file=bundle,
         internal_git_hosts=_hosts(environ.get("RAWORC_INTERNAL_GIT_HOSTS", "")),
+        networks=read_networks(_required(environ, "RAWORC_NETWORKS")),
     )
 
 

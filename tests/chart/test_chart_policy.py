@@ -179,9 +179,9 @@ def test_only_the_api_reaches_mysql(find: Find) -> None:
     (rule,) = spec["ingress"]
     (peer,) = rule["from"]
     assert peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "api"
-    assert rule["ports"] == [{"port": "mysql"}]
+    assert rule["ports"] == [{"protocol": "TCP", "port": 3306}]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
-    assert "egress" not in spec
+    assert spec["egress"] == []
 
 
 def test_the_route_between_replicas_stays_inside(find: Find) -> None:

@@ -157,7 +157,7 @@ def test_an_external_database_needs_the_secret_with_its_password(template: Run) 
 
 
 def test_a_cluster_too_old_is_refused(helm: Run) -> None:
-    done = helm("template", "raworc", "helm/raworc", "--kube-version", "1.29.0")
+    done = helm("template", "raworc", "helm/raworc", "--kube-version", "1.30.9")
     assert "chart requires kubeVersion" in done.stderr
 
 

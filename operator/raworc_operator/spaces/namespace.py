@@ -1,9 +1,8 @@
 """The namespace of a space, and what stands in it before any session does."""
 
-from raworc_crds.group import SPACE_LABEL
 from raworc_crds.names import SESSION_ACCOUNT, space_namespace
 from raworc_kube.objects import Manifest, owner_reference
-from raworc_operator.labels import SESSION_COMPONENT, labels
+from raworc_operator.labels import labels
 
 _COMPONENT = "space"
 
@@ -40,24 +39,4 @@ def session_account(space: str, namespace_name: str) -> Manifest:
             "labels": labels(space, _COMPONENT),
         },
         "automountServiceAccountToken": False,
-    }
-
-
-def session_network_policy(space: str, namespace_name: str) -> Manifest:
-    """Build the policy that lets nobody call a session pod: a host calls, and is not called."""
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": {
-            "name": "raworc-sessions",
-            "namespace": namespace_name,
-            "labels": labels(space, _COMPONENT),
-        },
-        "spec": {
-            "podSelector": {
-                "matchLabels": {SPACE_LABEL: space, "raworc.dev/component": SESSION_COMPONENT}
-            },
-            "policyTypes": ["Ingress"],
-            "ingress": [],
-        },
     }

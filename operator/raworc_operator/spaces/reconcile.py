@@ -29,8 +29,8 @@ from raworc_operator.sessions.reconcile import reconcile_session, spec_errors
 from raworc_operator.spaces.namespace import (
     namespace,
     session_account,
-    session_network_policy,
 )
+from raworc_operator.spaces.network_policy import network_policies, refused_egress
 from raworc_operator.spaces.quota import QUOTA_NAME, space_quota
 from raworc_operator.spaces.registry_secret import PULL_SECRET, PUSH_SECRET, registry_secret
 from raworc_operator.spaces.status import (
@@ -65,6 +65,10 @@ def reconcile_space(context: Context, name: str) -> float | None:
     except ValidationError as error:
         _report(context, space, invalid_status(space, spec_errors(error), context.now()))
         return None
+    refusal = refused_egress(spec.network, context.settings.networks)
+    if refusal is not None:
+        _report(context, space, invalid_status(space, refusal, context.now()))
+        return None
     ready = _prepare_namespace(context, space)
     if ready.status is not Status.TRUE:
         return _report_without_namespace(context, space, ready)
@@ -77,7 +81,8 @@ def _reconcile_inside(
     name = space["metadata"]["name"]
     inside = space_namespace(name, context.settings.namespace_prefix)
     context.cluster.apply(session_account(name, inside))
-    context.cluster.apply(session_network_policy(name, inside))
+    for policy in network_policies(name, spec, context.settings):
+        context.cluster.apply(policy)
     _apply_accounts(context, name, inside)
     quota = _apply_quota(context, name, inside, spec)
     progress = reconcile_build(Pass(context, space, spec, quota))

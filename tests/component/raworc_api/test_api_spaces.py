@@ -67,6 +67,7 @@ def test_a_space_is_created_with_all_that_it_may_have(bed: ApiBed, admin: httpx2
         "storage_size": "2Gi",
         "storage_class_name": "fast",
         "quota": {"sessions": 3, "memory": "4Gi"},
+        "network": {"internet": False, "egress": [{"cidr": "10.7.0.0/16", "ports": [5432]}]},
         "busy_timeout_seconds": 30,
     }
     made = admin.post("/spaces", json={"name": "lab", **fields})
@@ -120,6 +121,22 @@ def test_a_name_is_taken_once(admin: httpx2.Client) -> None:
         ({"agents": [{**ECHO, "path": "../x"}]}, "/agents/0/path", "`path` must"),
         ({"description": "x" * 1025}, "/description", "1024"),
         ({"quota": {"sessions": -1}}, "/quota/sessions", "0"),
+        (
+            {"network": {"egress": [{"cidr": "10.7.0.1/16"}]}},
+            "/network/egress/0/cidr",
+            "shortest form, such as '10.1.0.0/16'",
+        ),
+        (
+            {"network": {"egress": [{"cidr": "169.254.169.254/32"}]}},
+            "/network/egress/0/cidr",
+            "must not be inside of 0.0.0.0/8",
+        ),
+        (
+            {"network": {"egress": [{"cidr": "::/0", "ports": [0]}]}},
+            "/network/egress/0/ports/0",
+            "1",
+        ),
+        ({"network": {"ingress": []}}, "/network/ingress", "not known"),
         ({"name": "Upper"}, "/name", "lower-case"),
         ({"name": ".."}, "/name", "lower-case"),
         ({"name": "x" * 41}, "/name", "40"),

@@ -125,7 +125,8 @@ def test_a_space_gets_its_namespace_and_what_belongs_in_it(
         eventually(lambda: reason(bed, SPACE) == "NoAgents")
     assert bed.has(NAMESPACE, bed.namespace)
     assert bed.has(SERVICE_ACCOUNT, "raworc-session")
-    assert bed.has(NETWORK_POLICY, "raworc-sessions")
+    for name in ("raworc-default-deny", "raworc-sessions", "raworc-builds"):
+        assert bed.has(NETWORK_POLICY, name)
 
 
 def test_a_namespace_of_somebody_else_is_left_alone(bed: Bed, eventually: Eventually) -> None:

@@ -28,7 +28,7 @@ from tests.unit.raworc_operator.samples import (
     view,
 )
 
-from raworc_crds.space import Quota
+from raworc_crds.space import Quota, SpaceSpec
 from raworc_kube.objects import Manifest
 from raworc_operator.builds.authorities import authorities
 from raworc_operator.builds.job import build_job
@@ -40,8 +40,8 @@ from raworc_operator.sessions.volume import session_claim
 from raworc_operator.spaces.namespace import (
     namespace,
     session_account,
-    session_network_policy,
 )
+from raworc_operator.spaces.network_policy import network_policies
 from raworc_operator.spaces.quota import space_quota
 from raworc_operator.spaces.registry_secret import image_pull_secrets, registry_secret
 
@@ -79,7 +79,7 @@ def environment(**spec: Any) -> dict[str, str]:  # noqa: ANN401
         (V1Secret, registry_secret("team", "raworc-team", "raworc-push", b"{}")),
         (V1Namespace, namespace(space(), "raworc-")),
         (V1ServiceAccount, session_account("team", "raworc-team")),
-        (V1NetworkPolicy, session_network_policy("team", "raworc-team")),
+        *[(V1NetworkPolicy, policy) for policy in network_policies("team", SpaceSpec(), SETTINGS)],
         (V1ConfigMap, authorities("team", "raworc-team", "PEM")),
         (V1ResourceQuota, space_quota("team", "raworc-team", Quota(sessions=1, cpu="2"))),
         (CoreV1Event, event(space(), "BuildStarted", "It began.", NOON, warning=False)),

@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "RAWORC_BASE_IMAGE": "raworc/agent:1",
     "RAWORC_IMAGE": "raworc/raworc:1",
     "RAWORC_KANIKO_IMAGE": "kaniko:1",
+    "RAWORC_NETWORKS": "{}",
 }
 
 
@@ -51,6 +52,9 @@ def test_a_setting_that_is_missing_is_named(name: str) -> None:
         ("RAWORC_CA_BUNDLE", "/nonexistent"),
         ("RAWORC_REGISTRY_PUSH_ACCOUNT", "/nonexistent"),
         ("RAWORC_REGISTRY_PULL_ACCOUNT", "/nonexistent"),
+        ("RAWORC_NETWORKS", "none"),
+        ("RAWORC_NETWORKS", '{"privateRanges": ["10.0.0.1/8"]}'),
+        ("RAWORC_NETWORKS", '{"sessions": {"egress": [{"ports": [80]}]}}'),
     ],
 )
 def test_a_setting_that_is_wrong_is_named(name: str, value: str) -> None:
