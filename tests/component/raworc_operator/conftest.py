@@ -20,6 +20,7 @@ from raworc_kube.errors import ClusterError
 from raworc_kube.objects import SESSION, SPACE, Kind, Manifest
 from raworc_operator.context import Context
 from raworc_operator.kopf_settings import operator_settings
+from raworc_operator.networks import Networks
 from raworc_operator.settings import Settings
 from raworc_operator.workqueue import WorkQueue
 from raworc_sources.git import Git
@@ -38,6 +39,7 @@ SETTINGS = Settings(
     base_image="raworc/agent:1",
     image="raworc/raworc:1",
     kaniko_image="kaniko:1",
+    networks=Networks(cluster_ranges=("10.96.0.0/16",)),
 )
 
 

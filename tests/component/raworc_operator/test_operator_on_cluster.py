@@ -129,6 +129,24 @@ def test_a_space_gets_its_namespace_and_what_belongs_in_it(
         assert bed.has(NETWORK_POLICY, name)
 
 
+def test_a_space_may_not_open_the_clusters_own_addresses(bed: Bed, eventually: Eventually) -> None:
+    put_space(bed, agents=[])
+    asked = {"network": {"egress": [{"cidr": "10.96.0.1/32"}]}}
+    with bed.operator():
+        eventually(lambda: reason(bed, SPACE) == "NoAgents")
+        before = bed.get(NETWORK_POLICY, "raworc-sessions")
+        bed.change(SPACE, bed.space, spec=asked)
+        eventually(lambda: reason(bed, SPACE) == "InvalidSpec")
+        (said,) = [one["message"] for one in status(bed, SPACE)["conditions"]]
+        assert "`network.egress[0].cidr` must not be inside of the cluster's own" in said
+        assert bed.get(NETWORK_POLICY, "raworc-sessions") == before
+        asked["network"]["egress"][0]["cidr"] = "10.0.0.0/8"
+        bed.change(SPACE, bed.space, spec=asked)
+        eventually(lambda: reason(bed, SPACE) == "NoAgents")
+    opened = (bed.get(NETWORK_POLICY, "raworc-sessions") or {})["spec"]["egress"][-1]
+    assert opened["to"] == [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.96.0.0/16"]}}]
+
+
 def test_a_namespace_of_somebody_else_is_left_alone(bed: Bed, eventually: Eventually) -> None:
     bed.put(NAMESPACE, bed.namespace)
     put_space(bed)
