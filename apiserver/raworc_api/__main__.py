@@ -5,9 +5,11 @@ import os
 import time
 from datetime import UTC, datetime
 
-from raworc_api.app import create_app
+from uvicorn import Config
+
+from raworc_api.app import Apps, create_apps
 from raworc_api.cluster import connect
-from raworc_api.core.database import database_engine, open_database
+from raworc_api.core.database import connected
 from raworc_api.core.logs import configure_logs
 from raworc_api.core.peers import Peers
 from raworc_api.core.security import Tokens, read_admin_password, read_keys
@@ -17,11 +19,14 @@ from raworc_api.server import (
     Server,
     carried_hints,
     ensured_admin,
+    renewed_certificate,
     running_mirror,
+    serve,
     server_config,
+    stopped_by_signals,
 )
 from raworc_api.services import Context, make_services
-from raworc_api.settings import from_environment
+from raworc_api.settings import Settings, from_environment
 from raworc_kube.lease import Lease
 from raworc_kube.objects import LEASE, Key
 
@@ -30,34 +35,42 @@ def main() -> None:
     """Run the server until it is told to stop."""
     configure_logs()
     settings = from_environment(os.environ)
-    engine = database_engine(settings.database)
-    try:
+    with connected(settings.database) as databases:
         context = Context(
             settings=settings,
             tokens=Tokens(read_keys(settings.jwt_keys_dir)),
-            database=open_database(engine),
+            databases=databases,
             bus=Bus(),
             cluster=connect(),
             stopping=asyncio.Event(),
         )
-        _serve(context, read_admin_password(settings.admin_password_file))
-    finally:
-        engine.dispose()
+        _run(context, read_admin_password(settings.admin_password_file))
 
 
-def _serve(context: Context, admin_password: str) -> None:
+def _run(context: Context, admin_password: str) -> None:
     mirror = _mirror(context)
     services = make_services(context, mirror.is_alive)
-    app = create_app(
-        context,
-        services,
-        lifespans=(
-            carried_hints(context.bus, _peers(context)),
-            ensured_admin(services.accounts, admin_password),
-            running_mirror(mirror),
-        ),
+    configs = _configs(context.settings, create_apps(services))
+    servers = [Server(config, context.stop) for config in configs]
+    lifespans = [
+        stopped_by_signals(servers),
+        carried_hints(context.bus, _peers(context)),
+        ensured_admin(services.accounts, admin_password),
+        services.looks.running,
+        running_mirror(mirror),
+    ]
+    if (tls_dir := context.settings.hosts_tls_dir) is not None:
+        lifespans.append(renewed_certificate(configs[1], tls_dir))
+    with asyncio.Runner(loop_factory=configs[0].get_loop_factory()) as runner:
+        runner.run(serve(servers, lifespans))
+
+
+def _configs(settings: Settings, apps: Apps) -> tuple[Config, Config, Config]:
+    return (
+        server_config(apps.public, settings.port),
+        server_config(apps.hosts, settings.hosts_port, tls_dir=settings.hosts_tls_dir),
+        server_config(apps.probes, settings.probes_port),
     )
-    Server(server_config(app, context.settings.port), context.stop).run()
 
 
 def _peers(context: Context) -> Peers | None:
@@ -71,7 +84,9 @@ def _mirror(context: Context) -> Mirror:
     settings = context.settings
     key = Key(LEASE, MIRROR_LEASE, settings.namespace)
     lease = Lease(context.cluster, key, settings.pod_name, _now, time.monotonic)
-    return Mirror(context.cluster, context.database, context.bus, lease, settings.namespace_prefix)
+    return Mirror(
+        context.cluster, context.databases.mirror, context.bus, lease, settings.namespace_prefix
+    )
 
 
 def _now() -> datetime:

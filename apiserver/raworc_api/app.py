@@ -1,22 +1,21 @@
-"""The application: its routes, its problems, and what runs beside them."""
+"""The applications: which routes each has, and how they answer what goes wrong."""
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
-from raworc_api import health
+from raworc_api import health, peers
 from raworc_api.accounts import routes as accounts
 from raworc_api.agents import routes as agents
 from raworc_api.builds import routes as builds
 from raworc_api.core import problems
 from raworc_api.core.database import UNAVAILABLE
-from raworc_api.core.limits import BodyLimit
-from raworc_api.core.peers import peer_router
 from raworc_api.core.problems import (
     ForbiddenProblem,
     InvalidProblem,
@@ -24,64 +23,72 @@ from raworc_api.core.problems import (
     UnavailableProblem,
     documented,
 )
+from raworc_api.core.threads import Threads
 from raworc_api.host import routes as host
 from raworc_api.messages import routes as messages
-from raworc_api.services import Context, Services
+from raworc_api.services import Services
 from raworc_api.sessions import routes as sessions
 from raworc_api.spaces import routes as spaces
 
 PREFIX = "/api/v0"
-_FEATURES = (health, accounts, spaces, agents, builds, sessions, messages, host)
-
-# Something that runs as long as the application does.
-Lifespan = Callable[[], AbstractAsyncContextManager[None]]
+_FEATURES = (health, accounts, spaces, agents, builds, sessions, messages)
 
 logger = logging.getLogger(__name__)
 
 
-def create_app(context: Context, services: Services, lifespans: Sequence[Lifespan] = ()) -> FastAPI:
-    """Make the application on its context; what stands beside it is opened first, in order."""
-    app = FastAPI(
-        title="Raworc",
+@dataclass(frozen=True, slots=True)
+class Apps:
+    """The applications of one server, each of which has a port of its own."""
+
+    public: FastAPI
+    hosts: FastAPI
+    probes: FastAPI
+
+
+def create_apps(services: Services) -> Apps:
+    """Make the applications: what people ask, what hosts ask, and what the kubelet asks."""
+    return Apps(
+        public=_create_public(services),
+        hosts=_create_app(services, services.threads.hosts, [(host.router, PREFIX)]),
+        probes=_create_app(services, services.threads.requests, [(health.router, "")]),
+    )
+
+
+def _create_public(services: Services) -> FastAPI:
+    routers = [(feature.router, PREFIX) for feature in _FEATURES]
+    app = _create_app(
+        services,
+        services.threads.requests,
+        [*routers, (peers.router, "")],
         openapi_url=f"{PREFIX}/openapi.json",
-        docs_url=None,
-        redoc_url=None,
-        lifespan=_lifespan(lifespans),
         responses=documented(UnauthenticatedProblem, ForbiddenProblem, InvalidProblem),
     )
-    app.state.services = services
-    app.add_middleware(BodyLimit)
-    problems.install(app)
-    for error in UNAVAILABLE:
-        app.exception_handler(error)(_answer_unavailable)
-    _include_routes(app, context)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's own way
     # FastAPI prepares routes when they are first asked for; nobody shall wait for that.
     app.openapi()
     return app
 
 
-def _lifespan(
-    lifespans: Sequence[Lifespan],
-) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            for open_one in lifespans:
-                await stack.enter_async_context(open_one())
-            yield
-
-    return lifespan
-
-
-def _include_routes(app: FastAPI, context: Context) -> None:
-    versioned = APIRouter(prefix=PREFIX)
-    for feature in _FEATURES:
-        versioned.include_router(feature.router)
-    app.include_router(versioned)
-    # Where probes look for them.
-    app.include_router(health.router, include_in_schema=False)
-    app.include_router(peer_router(context.bus, context.tokens))
+def _create_app(
+    services: Services,
+    threads: Threads,
+    routers: Sequence[tuple[APIRouter, str]],
+    *,
+    openapi_url: str | None = None,
+    responses: dict[int | str, dict[str, Any]] | None = None,
+) -> FastAPI:
+    app = FastAPI(
+        title="Raworc", openapi_url=openapi_url, docs_url=None, redoc_url=None, responses=responses
+    )
+    app.state.services = services
+    app.state.threads = threads
+    app.state.large_bodies = asyncio.Semaphore(1)
+    problems.install(app)
+    for error in UNAVAILABLE:
+        app.exception_handler(error)(_answer_unavailable)
+    for router, prefix in routers:
+        app.include_router(router, prefix=prefix)
+    return app
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from fastapi import APIRouter, Depends
 
-from raworc_api.core.access import public
 from raworc_api.core.bodies import View
+from raworc_api.core.guard import GuardedRoute, public
 from raworc_api.core.problems import UnavailableProblem, documented
 from raworc_api.services import Alive, Ready
 from raworc_crds import __version__
 
-router = APIRouter(tags=["health"], dependencies=[Depends(public)])
+router = APIRouter(tags=["health"], route_class=GuardedRoute, dependencies=[Depends(public)])
 
 
 class HealthView(View):
@@ -32,7 +32,7 @@ async def read_health(is_alive: Alive) -> HealthView:
 
 
 @router.get("/ready", operation_id="read_ready", responses=documented(UnavailableProblem))
-def read_ready(check: Ready) -> HealthView:
+async def read_ready(check: Ready) -> HealthView:
     """Say that the database answers."""
     check()
     return HealthView()

@@ -98,7 +98,7 @@ def _seed_roles(connection: Connection, now: datetime) -> None:
 def main() -> None:
     """Migrate the database that the environment names."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    engine = database_engine(database_from_environment(os.environ), _STATEMENT_SECONDS)
+    engine = database_engine(database_from_environment(os.environ), patience=_STATEMENT_SECONDS)
     migrate(engine, datetime.now(UTC))
     engine.dispose()
     logger.info("The database is up to date.")

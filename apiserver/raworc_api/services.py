@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
@@ -12,8 +11,16 @@ from raworc_api.accounts.service import AccountService
 from raworc_api.agents.service import AgentService
 from raworc_api.builds.service import BuildService
 from raworc_api.cluster import Cluster
-from raworc_api.core.database import Database, check_database
+from raworc_api.core.database import (
+    HOST_THREADS,
+    LOGIN_THREADS,
+    LOOK_THREADS,
+    REQUEST_THREADS,
+    Databases,
+)
+from raworc_api.core.looks import Looks
 from raworc_api.core.security import Passwords, Tokens
+from raworc_api.core.threads import Threads
 from raworc_api.core.wake import Bus
 from raworc_api.host.pods import PodReader
 from raworc_api.host.service import HostService
@@ -23,6 +30,33 @@ from raworc_api.messages.service import MessageService
 from raworc_api.sessions.service import SessionService
 from raworc_api.settings import Settings
 from raworc_api.spaces.service import SpaceService
+
+# Token reviews and logs of builds; they need no connection to the database.
+_CLUSTER_THREADS = 8
+# Each check of a password holds 19 MiB; who would wait for more than this many comes back later.
+_QUEUED_LOGINS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadPools:
+    """The threads of one server, by what they are for."""
+
+    requests: Threads
+    hosts: Threads
+    logins: Threads
+    cluster: Threads
+    looks: Threads
+
+
+def make_threads() -> ThreadPools:
+    """Make the pools; those that use the database are as large as its pools of connections."""
+    return ThreadPools(
+        requests=Threads(REQUEST_THREADS),
+        hosts=Threads(HOST_THREADS),
+        logins=Threads(LOGIN_THREADS, _QUEUED_LOGINS),
+        cluster=Threads(_CLUSTER_THREADS),
+        looks=Threads(LOOK_THREADS),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +73,10 @@ class Services:
     pods: PodReader
     host: HostService
     waiter: TurnWaiter
+    threads: ThreadPools
+    tokens: Tokens
+    bus: Bus
+    looks: Looks
     alive: Callable[[], bool]
     ready: Callable[[], None]
 
@@ -49,7 +87,7 @@ class Context:
 
     settings: Settings
     tokens: Tokens
-    database: Database
+    databases: Databases
     bus: Bus
     cluster: Cluster
     stopping: asyncio.Event
@@ -62,13 +100,15 @@ class Context:
 
 def make_services(context: Context, alive: Callable[[], bool]) -> Services:
     """Put the services together; ``alive`` says whether what runs beside them still does."""
-    database, bus, stopping = context.database, context.bus, context.stopping
+    database, bus, stopping = context.databases.requests, context.bus, context.stopping
+    threads = make_threads()
+    looks = Looks(context.databases.looks, threads.looks)
     prefix = context.settings.namespace_prefix
     seconds = context.settings.token_seconds
     accounts = AccountService(database, Passwords(), context.tokens, seconds)
     spaces = SpaceService(database, bus)
     pods = PodReader(context.cluster, prefix)
-    host = HostService(database, bus, pods)
+    host = HostService(context.databases.hosts, bus, pods)
     return Services(
         accounts=accounts,
         spaces=spaces,
@@ -76,12 +116,16 @@ def make_services(context: Context, alive: Callable[[], bool]) -> Services:
         builds=BuildService(database, spaces, context.cluster, prefix),
         sessions=SessionService(database, bus),
         messages=MessageService(database, bus),
-        events=EventService(database, bus, accounts, stopping),
+        events=EventService(database, bus, accounts, threads.requests, stopping),
         pods=pods,
         host=host,
-        waiter=TurnWaiter(host, bus, stopping),
+        waiter=TurnWaiter(host, bus, threads.hosts, stopping),
+        threads=threads,
+        tokens=context.tokens,
+        bus=bus,
+        looks=looks,
         alive=alive,
-        ready=partial(check_database, database),
+        ready=looks.check,
     )
 
 
@@ -107,6 +151,7 @@ Messages = Annotated[MessageService, _service("messages")]
 Events = Annotated[EventService, _service("events")]
 Pods = Annotated[PodReader, _service("pods")]
 Host = Annotated[HostService, _service("host")]
+Pools = Annotated[ThreadPools, _service("threads")]
 Waiter = Annotated[TurnWaiter, _service("waiter")]
 Alive = Annotated[Callable[[], bool], _service("alive")]
 Ready = Annotated[Callable[[], None], _service("ready")]

@@ -30,6 +30,9 @@ class Settings:
     namespace_prefix: str = "raworc-"
     token_seconds: int = 3600
     port: int = 8080
+    hosts_port: int = 8081
+    probes_port: int = 8082
+    hosts_tls_dir: Path | None = None
 
 
 def database_from_environment(environ: Mapping[str, str]) -> DatabaseSettings:
@@ -55,6 +58,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         namespace=environ.get("RAWORC_NAMESPACE") or "raworc-system",
         namespace_prefix=environ.get("RAWORC_NAMESPACE_PREFIX") or "raworc-",
         token_seconds=_number(environ, "RAWORC_TOKEN_SECONDS", 3600),
+        hosts_tls_dir=_folder(environ, "RAWORC_HOSTS_TLS_DIR"),
     )
 
 
@@ -63,6 +67,10 @@ def _required(environ: Mapping[str, str], name: str) -> str:
     if not value:
         raise SystemExit(f"{name} must be set.")
     return value
+
+
+def _folder(environ: Mapping[str, str], name: str) -> Path | None:
+    return Path(environ[name]) if environ.get(name) else None
 
 
 def _number(environ: Mapping[str, str], name: str, default: int) -> int:

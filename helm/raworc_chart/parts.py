@@ -26,6 +26,36 @@ class Service(Values):
     annotations: Words = Field({}, description="annotations of the service")
 
 
+class AuthoritiesReference(Values):
+    """One key of a Secret with certificates of authorities."""
+
+    name: Name = Field("", description="name of the Secret; empty: the one of secretName")
+    key: Annotated[str, StringConstraints(pattern=r"^[-._A-Za-z0-9]+$", max_length=253)] = Field(
+        "ca.crt", description="key in the Secret"
+    )
+
+
+class HostsTls(Values):
+    """TLS of the port that the hosts in session pods use."""
+
+    secret_name: Name = Field(
+        "",
+        description=(
+            "name of a Secret (kubernetes.io/tls) with the certificate for the service api-hosts;"
+            " empty: hosts speak plain HTTP"
+        ),
+    )
+    authorities_secret_ref: AuthoritiesReference = Field(
+        AuthoritiesReference(), description="the Secret with the authorities that hosts trust"
+    )
+
+
+class Hosts(Values):
+    """The port that the hosts in session pods use."""
+
+    tls: HostsTls = Field(HostsTls(), description="its TLS")
+
+
 class DisruptionBudget(Values):
     """What a drain of nodes may do to the API server."""
 
@@ -45,6 +75,7 @@ class Api(Values):
         resources(("100m", "192Mi"), ("1", "768Mi")), description="what each replica may use"
     )
     service: Service = Field(Service(), description="how it is reached in the cluster")
+    hosts: Hosts = Field(Hosts(), description="the port for the hosts in session pods")
     service_account: ServiceAccount = Field(ServiceAccount(), description="its account")
     pod_disruption_budget: DisruptionBudget = Field(
         DisruptionBudget(), description="its availability while nodes are drained"

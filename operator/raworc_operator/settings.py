@@ -41,7 +41,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
     bundle = _file(environ, "RAWORC_CA_BUNDLE")
     return Settings(
         namespace_prefix=environ.get("RAWORC_NAMESPACE_PREFIX") or "raworc-",
-        api_url=_required(environ, "RAWORC_API_URL"),
+        api_url=_required(environ, "RAWORC_HOSTS_URL"),
         registry_push=push,
         registry_pull=environ.get("RAWORC_REGISTRY_PULL") or push,
         registry_insecure=_boolean(environ, "RAWORC_REGISTRY_INSECURE"),

@@ -48,7 +48,7 @@ def test_the_operator_understands_what_it_is_told(find: Find) -> None:
     settings = operator_settings.from_environment(
         _environment(find("Deployment", "raworc-operator"))
     )
-    assert settings.api_url == "http://raworc-api.raworc-system.svc"
+    assert settings.api_url == "http://raworc-api-hosts.raworc-system.svc"
     assert settings.registry_push == "raworc-registry.raworc-system.svc:5000"
     assert settings.registry_pull == "localhost:30500"
     assert settings.registry_insecure
@@ -83,7 +83,8 @@ def test_the_operator_reads_the_accounts_of_a_registry_from_their_secrets(find: 
 
 def test_every_value_of_builds_reaches_the_operator(find: Find) -> None:
     told = _environment(find("Deployment", "team-operator", values="bundled"))
-    assert told["RAWORC_API_URL"] == "http://team-api.raworc-system.svc:8000"
+    assert told["RAWORC_HOSTS_URL"] == "https://team-api-hosts.raworc-system.svc"
+    assert told["RAWORC_HOSTS_AUTHORITIES"] == "/etc/raworc/hosts-ca/ca.crt"
     assert told["RAWORC_NAMESPACE_PREFIX"] == "team-"
     assert told["RAWORC_BASE_IMAGE"] == "base/agent:0.2.0"
     assert told["RAWORC_IMAGE"] == "registry.example.com/raworc:0.2.0"
@@ -111,7 +112,7 @@ def test_what_is_external_is_not_run(render: Render) -> None:
     objects = render(values="external")
     assert _names(objects, "Deployment") == {"raworc-api", "raworc-operator"}
     assert not _names(objects, "StatefulSet") | _names(objects, "PersistentVolumeClaim")
-    assert _names(objects, "Service") == {"raworc-api", "raworc-api-peers"}
+    assert _names(objects, "Service") == {"raworc-api", "raworc-api-hosts", "raworc-api-peers"}
     assert _names(objects, "Secret") == {"raworc-admin", "raworc-jwt"}
 
 
@@ -127,6 +128,36 @@ def test_nodes_pull_by_a_port_of_their_own(find: Find) -> None:
     spec = find("Service", "raworc-registry-node")["spec"]
     assert spec["type"] == "NodePort"
     assert spec["ports"][0]["nodePort"] == 30500
+
+
+def test_hosts_have_a_service_that_no_ingress_shows(render: Render, find: Find) -> None:
+    (port,) = find("Service", "raworc-api-hosts")["spec"]["ports"]
+    assert port == {"name": "hosts", "port": 80, "targetPort": "hosts"}
+    (shown,) = (found for found in render(values="bundled") if found["kind"] == "Ingress")
+    assert "api-hosts" not in str(shown)
+
+
+def test_the_port_of_hosts_has_the_certificate_of_a_secret(find: Find) -> None:
+    api = find("Deployment", "team-api", values="bundled")
+    pod = api["spec"]["template"]["spec"]
+    folder = _environment(api)["RAWORC_HOSTS_TLS_DIR"]
+    mounts = {mount["mountPath"]: mount["name"] for mount in pod["containers"][0]["volumeMounts"]}
+    secrets = {one["name"]: one["secret"] for one in pod["volumes"] if "secret" in one}
+    assert secrets[mounts[folder]]["secretName"] == "hosts-certificate"
+    (port,) = find("Service", "team-api-hosts", values="bundled")["spec"]["ports"]
+    assert port["port"] == 443
+    operator = find("Deployment", "team-operator", values="bundled")["spec"]["template"]["spec"]
+    (volume,) = (one for one in operator["volumes"] if one["name"] == "hosts-ca")
+    items = [{"key": "authority.pem", "path": "ca.crt"}]
+    assert volume["secret"] == {"secretName": "hosts-authority", "items": items}
+
+
+def test_probes_have_a_port_of_their_own(find: Find) -> None:
+    (api,) = find("Deployment", "raworc-api")["spec"]["template"]["spec"]["containers"]
+    ports = {port["name"]: port["containerPort"] for port in api["ports"]}
+    assert ports == {"http": 8080, "hosts": 8081, "probes": 8082}
+    probes = (api[f"{kind}Probe"] for kind in ("startup", "readiness", "liveness"))
+    assert {probe["httpGet"]["port"] for probe in probes} == {"probes"}
 
 
 def test_peers_find_each_other_before_they_are_ready(find: Find) -> None:

@@ -19,13 +19,13 @@ from sqlalchemy import Engine
 from tests.support.memory_cluster import MemoryCluster
 
 from raworc_api.accounts.tables import Account, RoleBinding
-from raworc_api.app import Lifespan, create_app
+from raworc_api.app import create_apps
 from raworc_api.cluster import PodIdentity
-from raworc_api.core.database import Database, open_database
+from raworc_api.core.database import Database, Databases, open_database
 from raworc_api.core.peers import PATH, Peer
 from raworc_api.core.security import Tokens
 from raworc_api.core.wake import Bus, Hint
-from raworc_api.server import Server, server_config
+from raworc_api.server import Lifespan, Server, serve, server_config, stop_all
 from raworc_api.services import Context, Services, make_services
 from raworc_api.settings import DatabaseSettings, Settings
 from raworc_crds.names import SESSION_ACCOUNT
@@ -37,36 +37,42 @@ _SECONDS = 15
 
 
 class Replica:
-    """One server, in a thread of its own."""
+    """One server, in a thread of its own, with its three ports."""
 
-    def __init__(
-        self, database: Database, cluster: MemoryCluster, listening: socket.socket
-    ) -> None:
-        self.listening = listening
-        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    def __init__(self, database: Database, cluster: MemoryCluster) -> None:
+        self.sockets = [_listening() for _ in range(3)]
+        self.url, self.hosts_url, self.probes_url = map(_url, self.sockets)
         self.bus = Bus()
         self.is_alive = True
         self.tokens = Tokens(KEYS)
+        databases = Databases(database, database, database, database)
         nowhere = DatabaseSettings("nowhere", 1, "n", "u", "p")
         settings = Settings(nowhere, Path("/nowhere"), Path("/nowhere"))
-        self.context = Context(settings, self.tokens, database, self.bus, cluster, asyncio.Event())
+        self.context = Context(settings, self.tokens, databases, self.bus, cluster, asyncio.Event())
         self.services: Services = make_services(self.context, lambda: self.is_alive)
 
     def prepare(self, others: Sequence["Replica"]) -> None:
         """Make the application; FastAPI sets aside warnings for that, which no thread may see."""
-        app = create_app(self.context, self.services, [self._linked(others)])
-        self._server = Server(server_config(app, 0), self.context.stop)
+        apps = create_apps(self.services)
+        self._servers = [
+            Server(server_config(app, 0), self.context.stop)
+            for app in (apps.public, apps.hosts, apps.probes)
+        ]
+        self._lifespans = [self._linked(others), self.services.looks.running]
 
     def start(self) -> None:
         """Serve until it is stopped."""
-        self._thread = threading.Thread(target=self._server.run, args=([self.listening],))
+        self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
     def stop(self) -> bool:
         """Stop as after SIGTERM; say whether it did within its time."""
-        self._server.should_exit = True
+        stop_all(self._servers)
         self._thread.join(_SECONDS)
         return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        asyncio.run(serve(self._servers, self._lifespans, self.sockets))
 
     def _linked(self, others: Sequence["Replica"]) -> Lifespan:
         @asynccontextmanager
@@ -95,7 +101,7 @@ class _Fan:
 def running_replicas(engine: Engine, cluster: MemoryCluster, count: int) -> Iterator[list[Replica]]:
     """Run replicas that know one another."""
     database = open_database(engine)
-    replicas = [Replica(database, cluster, _listening()) for _ in range(count)]
+    replicas = [Replica(database, cluster) for _ in range(count)]
     for replica in replicas:
         replica.prepare([other for other in replicas if other is not replica])
     for replica in replicas:
@@ -113,6 +119,10 @@ def _listening() -> socket.socket:
     made.bind(("127.0.0.1", 0))
     made.listen(128)
     return made
+
+
+def _url(listening: socket.socket) -> str:
+    return f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
 @dataclass
@@ -139,8 +149,15 @@ class ApiBed:
 
     def bearing(self, token: str | None, replica: int = 0) -> httpx2.Client:
         """Speak to a replica with a token, or without one."""
+        return self._client(self.replicas[replica].url, token)
+
+    def hosting(self, token: str | None, replica: int = 0) -> httpx2.Client:
+        """Speak to the hosts' port of a replica with a token, or without one."""
+        return self._client(self.replicas[replica].hosts_url, token)
+
+    def _client(self, url: str, token: str | None) -> httpx2.Client:
         client = httpx2.Client(
-            base_url=f"{self.replicas[replica].url}/api/v0",
+            base_url=f"{url}/api/v0",
             headers={"Authorization": f"Bearer {token}"} if token else {},
             timeout=_SECONDS,
             trust_env=False,
@@ -165,7 +182,7 @@ class ApiBed:
         namespace = f"raworc-{SPACE}"
         self.cluster.tokens[token] = PodIdentity(namespace, SESSION_ACCOUNT, name, uid)
         self.cluster.pods[namespace, name] = uid
-        return HostClient(self.bearing(token, replica), uid)
+        return HostClient(self.hosting(token, replica), uid)
 
     def host(self, name: str, replica: int = 0) -> "HostClient":
         """Start a pod of a session, and let it claim the session."""

@@ -4,14 +4,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response, status
 
+from raworc_api.access import permission
 from raworc_api.agents.schemas import AgentBody, AgentView
-from raworc_api.core.access import permission
+from raworc_api.core.guard import GuardedRoute
 from raworc_api.core.permissions import Caller
 from raworc_api.core.problems import ConflictProblem, InvalidProblem, NotFoundProblem, documented
 from raworc_api.services import Agents
 
 router = APIRouter(
-    prefix="/spaces/{space}/agents", tags=["agents"], responses=documented(NotFoundProblem)
+    prefix="/spaces/{space}/agents",
+    tags=["agents"],
+    route_class=GuardedRoute,
+    responses=documented(NotFoundProblem),
 )
 
 MayList = Annotated[Caller, Depends(permission("agents", "list"))]

@@ -5,15 +5,19 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 from fastapi.responses import PlainTextResponse
 
+from raworc_api.access import permission
 from raworc_api.builds.schemas import BuildView
-from raworc_api.core.access import permission
+from raworc_api.core.guard import GuardedRoute
 from raworc_api.core.pages import PageQuery, linked
 from raworc_api.core.permissions import Caller
 from raworc_api.core.problems import NotFoundProblem, UnavailableProblem, documented
-from raworc_api.services import Builds
+from raworc_api.services import Builds, Pools
 
 router = APIRouter(
-    prefix="/spaces/{space}/build", tags=["builds"], responses=documented(NotFoundProblem)
+    prefix="/spaces/{space}/build",
+    tags=["builds"],
+    route_class=GuardedRoute,
+    responses=documented(NotFoundProblem),
 )
 
 MayList = Annotated[Caller, Depends(permission("space-builds", "list"))]
@@ -59,6 +63,9 @@ def get_build(caller: MayGet, space: str, build_id: str, builds: Builds) -> Buil
     response_class=PlainTextResponse,
     responses=documented(UnavailableProblem),
 )
-def get_build_logs(caller: MayGet, space: str, build_id: str, builds: Builds) -> PlainTextResponse:
+async def get_build_logs(
+    caller: MayGet, space: str, build_id: str, builds: Builds, threads: Pools
+) -> PlainTextResponse:
     """Show what a build wrote."""
-    return PlainTextResponse(builds.logs(caller, space, build_id))
+    await threads.requests.run(builds.get, caller, space, build_id)
+    return PlainTextResponse(await threads.cluster.run(builds.logs, space, build_id))

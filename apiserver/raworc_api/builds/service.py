@@ -64,12 +64,11 @@ class BuildService:
             raise NotFoundProblem(f"Space '{space}' has no build '{build_id}'.")
         return _build_view(build)
 
-    def logs(self, caller: Caller, space: str, build_id: str) -> str:
+    def logs(self, space: str, build_id: str) -> str:
         """Return what a build wrote, as long as the cluster keeps it."""
-        build = self.get(caller, space, build_id)
         namespace = space_namespace(space, self.namespace_prefix)
         try:
-            return self.cluster.build_logs(namespace, build_job_name(str(build.build_id)))
+            return self.cluster.build_logs(namespace, build_job_name(build_id))
         except ObjectNotFoundError:
             raise NotFoundProblem(f"The logs of build '{build_id}' are not kept.") from None
         except ClusterError as error:

@@ -1,6 +1,8 @@
 """The way to MySQL: its engine, its sessions, and the column types that every table shares."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,9 +15,14 @@ from sqlmodel import Session
 
 from raworc_api.settings import DatabaseSettings
 
-# Requests run in a pool of 40 threads, each with at most one connection; 4 more are the mirror's.
-_KEPT_CONNECTIONS = 20
-_EXTRA_CONNECTIONS = 24
+# Threads that use the database, by what they are for; each has at most one connection. Five
+# replicas (four, and one more while they are replaced) and five migrations stay below MySQL's
+# default limit of 151 connections.
+REQUEST_THREADS = 10
+LOGIN_THREADS = 2
+HOST_THREADS = 8
+MIRROR_THREADS = 6
+LOOK_THREADS = 1
 # Load balancers drop connections that were silent for about six minutes.
 _RECYCLE_SECONDS = 300
 _CONNECT_SECONDS = 3
@@ -79,14 +86,38 @@ def database_url(settings: DatabaseSettings) -> URL:
     )
 
 
-def database_engine(settings: DatabaseSettings, patience: int = _READ_SECONDS) -> Engine:
-    """Make the engine; it connects when it is first used, and waits ``patience`` s for answers."""
+@dataclass(frozen=True, slots=True)
+class Databases:
+    """The ways to the one database: each kind of work has connections of its own."""
+
+    requests: Database
+    hosts: Database
+    mirror: Database
+    looks: Database
+
+
+@contextmanager
+def connected(settings: DatabaseSettings) -> Iterator[Databases]:
+    """Open the ways to the database; nothing connects before it is used."""
+    sizes = (REQUEST_THREADS + LOGIN_THREADS, HOST_THREADS, MIRROR_THREADS, LOOK_THREADS)
+    engines = [database_engine(settings, size) for size in sizes]
+    try:
+        yield Databases(*map(open_database, engines))
+    finally:
+        for engine in engines:
+            engine.dispose()
+
+
+def database_engine(
+    settings: DatabaseSettings, connections: int = 1, patience: int = _READ_SECONDS
+) -> Engine:
+    """Make an engine, which waits ``patience`` s for answers; it connects when it is first used."""
     return create_engine(
         database_url(settings),
         # Whoever holds a row lock sees what was committed before it got the lock.
         isolation_level="READ COMMITTED",
-        pool_size=_KEPT_CONNECTIONS,
-        max_overflow=_EXTRA_CONNECTIONS,
+        pool_size=connections,
+        max_overflow=0,
         pool_timeout=_LOCK_SECONDS,
         pool_recycle=_RECYCLE_SECONDS,
         # One round trip of about 0.1 ms, so that no request fails after MySQL was restarted.

@@ -1,57 +1,72 @@
-"""How large a request may be; what is larger is refused before it is read to its end."""
+"""How large a request's body may be, how long it may take, and how deep it may be nested."""
 
+import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
-from fastapi import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from fastapi import HTTPException, Request
+from starlette.requests import ClientDisconnect
 
-from raworc_api.core.problems import TooLargeProblem, render
+from raworc_api.core.problems import MalformedProblem, SlowProblem, TooLargeProblem
 
-MEBIBYTE = 1024 * 1024
+KIBIBYTE = 1024
+MEBIBYTE = 1024 * KIBIBYTE
 MAX_BODY = 2 * MEBIBYTE
 # An answer of 16 MiB, as JSON: many of its characters may be escaped.
 MAX_ANSWER_BODY = 48 * MEBIBYTE
-ANSWERS_PATH = "/api/v0/host/answers"
+_BODY_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class BodyLimit:
-    """ASGI middleware that refuses large bodies, announced or not."""
+    """Says, as a dependency of a route, how large its bodies may be."""
 
-    app: ASGIApp
+    bytes: int
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, as long as it stays within its limit."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        limit = MAX_ANSWER_BODY if scope["path"] == ANSWERS_PATH else MAX_BODY
-        if _announced(scope) > limit:
-            await render(TooLargeProblem(_words(limit)))(scope, receive, send)
-            return
-        await self.app(scope, _counted(receive, limit), send)
+    async def __call__(self) -> None:
+        """Do nothing: the guard of the route has read the body by now."""
 
 
-def _announced(scope: Scope) -> int:
-    text = dict(scope["headers"]).get(b"content-length", b"0")
-    return int(text) if text.isdigit() else 0
+class BoundedRequest(Request):
+    """A request that refuses a body of more than ``limit`` bytes, announced or not."""
 
+    limit: int = MAX_BODY
 
-def _counted(receive: Receive, limit: int) -> Receive:
-    received = 0
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        """Give the body's pieces, as long as they stay within the limit."""
+        text = self.headers.get("content-length", "")
+        received = int(text) if text.isascii() and text.isdecimal() else 0
+        self._check(received)
+        received = 0
+        async for piece in super().stream():
+            received += len(piece)
+            self._check(received)
+            yield piece
 
-    async def counted() -> Message:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
-        if received > limit:
+    async def json(self) -> Any:  # noqa: ANN401 - whatever was sent
+        """Parse the body, unless it is nested deeper than the parser goes."""
+        try:
+            return await super().json()
+        except RecursionError:
             # FastAPI lets only its own exception through while it reads a body.
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _words(limit))
-        return message
+            raise HTTPException(HTTPStatus.BAD_REQUEST, "The body is nested too deep.") from None
 
-    return counted
+    def _check(self, received: int) -> None:
+        if received > self.limit:
+            raise TooLargeProblem(f"The body must be at most {self.limit} bytes.")
 
 
-def _words(limit: int) -> str:
-    return f"The body must be at most {limit} bytes."
+async def read_body(request: Request, limit: int) -> Request:
+    """Read a body within its limits; it stays with the request that is returned."""
+    bounded = BoundedRequest(request.scope, request.receive)
+    bounded.limit = limit
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            await bounded.body()
+    except TimeoutError:
+        raise SlowProblem(f"The body must arrive within {_BODY_SECONDS} s.") from None
+    except ClientDisconnect:
+        raise MalformedProblem("The body ended early.") from None
+    return bounded

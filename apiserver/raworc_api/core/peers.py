@@ -1,4 +1,4 @@
-"""The other replicas: finding them, passing hints to them, and taking theirs in."""
+"""The other replicas: finding them, and passing hints to them."""
 
 import asyncio
 import logging
@@ -7,12 +7,10 @@ from datetime import UTC, datetime, timedelta
 from socket import SOCK_STREAM, gaierror
 
 import httpx2
-from fastapi import APIRouter, Depends, status
 from pydantic import BaseModel, Field
 
-from raworc_api.core.access import FromPeer
 from raworc_api.core.security import PEERS_AUDIENCE, Token, Tokens
-from raworc_api.core.wake import Bus, Hint
+from raworc_api.core.wake import Hint
 
 PATH = "/internal/wake"
 _SUBJECT = "raworc-api"
@@ -142,16 +140,3 @@ class Peers:
     def _url(self, address: str) -> str:
         host = f"[{address}]" if ":" in address else address
         return f"http://{host}:{self._port}{PATH}"
-
-
-def peer_router(bus: Bus, tokens: Tokens) -> APIRouter:
-    """Make the route by which the other replicas pass their hints to this one."""
-    router = APIRouter(include_in_schema=False, dependencies=[Depends(FromPeer(tokens))])
-
-    @router.post(PATH, status_code=status.HTTP_204_NO_CONTENT)
-    async def wake(hints: Hints) -> None:
-        """Wake whoever waits here for what happened in another replica."""
-        for hint in hints.hints:
-            bus.receive(hint)
-
-    return router

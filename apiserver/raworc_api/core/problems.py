@@ -90,6 +90,12 @@ class TooLargeProblem(Problem):
     status, slug, title = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", "Too large"
 
 
+class SlowProblem(Problem):
+    """The request did not arrive in time."""
+
+    status, slug, title = HTTPStatus.REQUEST_TIMEOUT, "timeout", "Too slow"
+
+
 class TooManyProblem(Problem):
     """The caller must come back later."""
 

@@ -1,8 +1,6 @@
 """Passwords and tokens: how they are made, and how they are checked."""
 
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +10,7 @@ from jose import JWTError, jwt
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from raworc_api.core.problems import TooManyProblem, UnauthenticatedProblem
+from raworc_api.core.problems import UnauthenticatedProblem
 
 ISSUER = "raworc"
 AUDIENCE = "raworc"
@@ -23,16 +21,13 @@ MIN_PASSWORD = 12
 
 # OWASP's first choice for argon2id; each hash that is being computed holds this much memory.
 _HASHER = Argon2Hasher(memory_cost=19 * 1024, time_cost=2, parallelism=1)
-_AT_ONCE = 2
-_PATIENCE_SECONDS = 2.0
 
 
 class Passwords:
-    """Hashes passwords and checks them, a few at a time."""
+    """Hashes passwords and checks them; who calls sees to it that these are few at a time."""
 
     def __init__(self) -> None:
         self._hash = PasswordHash((_HASHER,))
-        self._turns = threading.BoundedSemaphore(_AT_ONCE)
         # What an unknown account is checked against, so that it takes as long as a known one.
         self._nobody = self._hash.hash("nobody has this password")
 
@@ -43,19 +38,8 @@ class Passwords:
     def matches(self, password: str, hashed: str | None) -> bool:
         """Say whether it is the password; no account at all takes as long to refuse."""
         known = hashed if hashed is not None and _HASHER.identify(hashed) else None
-        with self._turn():
-            is_same = self._hash.verify(password, known or self._nobody)
+        is_same = self._hash.verify(password, known or self._nobody)
         return is_same and known is not None
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        # Unbounded, a burst of logins would take all threads and gigabytes of memory.
-        if not self._turns.acquire(timeout=_PATIENCE_SECONDS):
-            raise TooManyProblem("Too many logins at once.", retry_after=1)
-        try:
-            yield
-        finally:
-            self._turns.release()
 
 
 @dataclass(frozen=True, slots=True)

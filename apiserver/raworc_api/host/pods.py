@@ -1,11 +1,19 @@
 """Which pod asks, and which session is its own: proved by the pod's projected token."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
+from hashlib import sha256
 
 from raworc_api.cluster import Cluster, PodIdentity
+from raworc_api.core.cache import ExpiringCache
 from raworc_api.core.problems import ForbiddenProblem, UnauthenticatedProblem, UnavailableProblem
 from raworc_crds.names import SESSION_ACCOUNT
 from raworc_kube.errors import ClusterError
+
+# A token ends with its pod. That it is believed for a while after opens nothing: which pod is the
+# host of a session is the database's word, and a claim asks the cluster if the pod is there.
+_KEPT_TOKENS = 16_384
+_KEPT_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +32,22 @@ class PodReader:
 
     cluster: Cluster
     namespace_prefix: str
+    kept: ExpiringCache[HostPod] = field(
+        default_factory=lambda: ExpiringCache(_KEPT_TOKENS, time.monotonic)
+    )
+
+    def known(self, token: str) -> HostPod | None:
+        """Return the pod that a token proved some seconds ago, without asking the cluster."""
+        kept = self.kept.get(_key(token))
+        return None if kept is None else kept[0]
 
     def read(self, token: str) -> HostPod:
         """Return the pod that a token proves, if it is a session's pod."""
+        pod = self._read(token)
+        self.kept.put(_key(token), pod, _KEPT_SECONDS)
+        return pod
+
+    def _read(self, token: str) -> HostPod:
         identity = self._review(token)
         if identity is None:
             raise UnauthenticatedProblem("The token does not prove a pod of this cluster.")
@@ -44,6 +65,10 @@ class PodReader:
             return self.cluster.review_token(token)
         except ClusterError as error:
             raise UnavailableProblem("The cluster does not answer.") from error
+
+
+def _key(token: str) -> bytes:
+    return sha256(token.encode()).digest()
 
 
 def session_pod(identity: PodIdentity, namespace_prefix: str) -> HostPod:

@@ -2,9 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response, status
+from fastapi import APIRouter, Depends, Query, Request, Response, status
 
-from raworc_api.core.access import SessionPod
+from raworc_api.access import SessionPod
+from raworc_api.core.guard import GuardedRoute
+from raworc_api.core.limits import MAX_ANSWER_BODY, BodyLimit
 from raworc_api.core.problems import (
     FencedProblem,
     ForbiddenProblem,
@@ -25,6 +27,7 @@ from raworc_api.services import Host, Waiter
 router = APIRouter(
     prefix="/host",
     tags=["host"],
+    route_class=GuardedRoute,
     responses=documented(UnauthenticatedProblem, ForbiddenProblem, FencedProblem),
 )
 
@@ -58,7 +61,9 @@ def pass_piece(pod: SessionPod, body: PieceBody, host: Host) -> None:
     host.pass_piece(pod, body)
 
 
-@router.post("/answers", operation_id="answer_message")
+@router.post(
+    "/answers", operation_id="answer_message", dependencies=[Depends(BodyLimit(MAX_ANSWER_BODY))]
+)
 def answer_message(pod: SessionPod, body: AnswerBody, host: Host) -> NextView:
     """Answer a message, or say why it failed, and take the next one."""
     return NextView(next=host.answer(pod, body))

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from starlette.concurrency import run_in_threadpool
-
+from raworc_api.core.threads import Threads
 from raworc_api.core.wake import Bus
 from raworc_api.host.pods import HostPod
 from raworc_api.host.schemas import TurnView
@@ -20,6 +19,7 @@ class TurnWaiter:
 
     host: HostService
     bus: Bus
+    threads: Threads
     stopping: asyncio.Event
 
     async def wait(
@@ -28,12 +28,12 @@ class TurnWaiter:
         """Return the next turn, or nothing after some seconds or when the server stops."""
         clock = asyncio.get_running_loop().time
         end = clock() + seconds
-        topic = await run_in_threadpool(self.host.topic, pod)
+        topic = await self.threads.run(self.host.topic, pod)
         with self.bus.read(topic) as reader:
             is_hinted = True
             # A host that hung up would begin a turn without knowing.
             while not await is_gone():
-                turn = await run_in_threadpool(self._look, pod, is_hinted=is_hinted)
+                turn = await self.threads.run(self._look, pod, is_hinted=is_hinted)
                 left = end - clock()
                 if turn is not None or left <= 0 or self.stopping.is_set():
                     return turn

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sse_starlette import ServerSentEvent
-from starlette.concurrency import run_in_threadpool
 
 from raworc_api.accounts.service import AccountService
 from raworc_api.core.database import Database
 from raworc_api.core.permissions import Caller
 from raworc_api.core.problems import ForbiddenProblem, NotFoundProblem, UnauthenticatedProblem
+from raworc_api.core.threads import Threads
 from raworc_api.core.wake import Bus, Hint, session_topic
 from raworc_api.messages import repository
 from raworc_api.messages.schemas import MessageView
@@ -60,6 +60,7 @@ class EventService:
     database: Database
     bus: Bus
     accounts: AccountService
+    threads: Threads
     stopping: asyncio.Event
 
     def open(self, caller: Caller, session_id: str, after: int | None) -> Stream:
@@ -73,7 +74,7 @@ class EventService:
         is_quiet = True
         with self.bus.read(session_topic(stream.session_id)) as reader:
             while not self.stopping.is_set():
-                look = await run_in_threadpool(self._look, stream, is_quiet=is_quiet)
+                look = await self.threads.run(self._look, stream, is_quiet=is_quiet)
                 if look is None:
                     return
                 for event in _told(stream, look):

@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
 from pydantic import Field
 from sse_starlette import EventSourceResponse
-from starlette.concurrency import run_in_threadpool
 
-from raworc_api.core.access import permission
+from raworc_api.access import permission
+from raworc_api.core.guard import GuardedRoute
 from raworc_api.core.idempotency import IdempotencyKey
 from raworc_api.core.pages import linked
 from raworc_api.core.permissions import Caller
@@ -19,10 +19,13 @@ from raworc_api.messages.schemas import (
     MessageQuery,
     MessageView,
 )
-from raworc_api.services import Events, Messages
+from raworc_api.services import Events, Messages, Pools
 
 router = APIRouter(
-    prefix="/sessions/{session_id}", tags=["messages"], responses=documented(NotFoundProblem)
+    prefix="/sessions/{session_id}",
+    tags=["messages"],
+    route_class=GuardedRoute,
+    responses=documented(NotFoundProblem),
 )
 
 _PING_SECONDS = 15
@@ -87,10 +90,11 @@ async def follow_session(
     caller: MayList,
     session_id: str,
     events: Events,
+    threads: Pools,
     after: Annotated[Revision | None, Query(description="Go on after this revision.")] = None,
     last_event_id: Annotated[Revision | None, Header(description="As `after`, and first.")] = None,
 ) -> EventSourceResponse:
     """Follow a session: events `message`, `piece` and `session`, from now or from a revision."""
     begin = after if last_event_id is None else last_event_id
-    stream = await run_in_threadpool(events.open, caller, session_id, begin)
+    stream = await threads.requests.run(events.open, caller, session_id, begin)
     return EventSourceResponse(events.follow(stream), ping=_PING_SECONDS)

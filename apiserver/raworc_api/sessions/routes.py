@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 
-from raworc_api.core.access import permission
+from raworc_api.access import permission
+from raworc_api.core.guard import GuardedRoute
 from raworc_api.core.idempotency import IdempotencyKey
 from raworc_api.core.pages import linked
 from raworc_api.core.permissions import Caller
@@ -12,7 +13,12 @@ from raworc_api.core.problems import ConflictProblem, InvalidProblem, NotFoundPr
 from raworc_api.services import Sessions
 from raworc_api.sessions.schemas import SessionBody, SessionQuery, SessionView, StateView
 
-router = APIRouter(prefix="/sessions", tags=["sessions"], responses=documented(NotFoundProblem))
+router = APIRouter(
+    prefix="/sessions",
+    tags=["sessions"],
+    route_class=GuardedRoute,
+    responses=documented(NotFoundProblem),
+)
 
 MayList = Annotated[Caller, Depends(permission("sessions", "list"))]
 MayCreate = Annotated[Caller, Depends(permission("sessions", "create"))]

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
 
-from raworc_api.core.access import permission
+from raworc_api.access import permission
+from raworc_api.core.guard import GuardedRoute
 from raworc_api.core.pages import PageQuery, linked
 from raworc_api.core.permissions import Caller
 from raworc_api.core.problems import (
@@ -18,7 +19,12 @@ from raworc_api.services import Spaces
 from raworc_api.spaces.schemas import SpaceBody, SpaceFields, SpaceView
 from raworc_api.spaces.service import entity_tag, patched, space_view
 
-router = APIRouter(prefix="/spaces", tags=["spaces"], responses=documented(NotFoundProblem))
+router = APIRouter(
+    prefix="/spaces",
+    tags=["spaces"],
+    route_class=GuardedRoute,
+    responses=documented(NotFoundProblem),
+)
 
 MayList = Annotated[Caller, Depends(permission("spaces", "list"))]
 MayCreate = Annotated[Caller, Depends(permission("spaces", "create"))]

@@ -5,6 +5,18 @@
 http://{{ include "raworc.fullname" . }}-api.{{ .Release.Namespace }}.svc{{ if ne $port 80 }}:{{ $port }}{{ end }}
 {{- end -}}
 
+{{/* Where the hosts in session pods reach the API. */}}
+{{- define "raworc.hostsUrl" -}}
+http{{ if .Values.api.hosts.tls.secretName }}s{{ end }}://{{ include "raworc.fullname" . }}-api-hosts.{{ .Release.Namespace }}.svc
+{{- end -}}
+
+{{/* The Secret with the authorities of the hosts' port; empty where hosts trust the usual ones. */}}
+{{- define "raworc.hostsAuthorities" -}}
+{{- $tls := .Values.api.hosts.tls -}}
+{{- if and $tls.authoritiesSecretRef.name (not $tls.secretName) }}{{ fail "api.hosts.tls.secretName must be set when api.hosts.tls.authoritiesSecretRef.name is set" }}{{ end -}}
+{{- if $tls.secretName }}{{ $tls.authoritiesSecretRef.name | default $tls.secretName }}{{ end -}}
+{{- end -}}
+
 {{- define "raworc.adminSecret" -}}
 {{- .Values.admin.existingSecret | default (printf "%s-admin" (include "raworc.fullname" .)) -}}
 {{- end -}}

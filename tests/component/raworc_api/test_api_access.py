@@ -4,6 +4,7 @@ import json
 import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -114,12 +115,11 @@ def test_a_token_of_nobody_and_a_token_for_peers_open_nothing(bed: ApiBed) -> No
 def test_without_a_token_nothing_is_told(bed: ApiBed, nobody: httpx2.Client) -> None:
     for path in ("/spaces", "/sessions", "/auth/me", f"/spaces/{SPACE}", "/sessions/x/events"):
         refusal(nobody.get(path), 401)
-    refusal(nobody.post("/host/claim", json={}), 401)
-    refusal(nobody.get("/host/messages/next"), 401)
+    refusal(bed.hosting(None).post("/host/claim", json={}), 401)
+    refusal(bed.hosting(None).get("/host/messages/next"), 401)
     for path in ("/health", "/ready", "/version"):
         assert nobody.get(path).status_code == 200
     root = bed.replicas[0].url
-    assert httpx2.get(f"{root}/health", trust_env=False).json() == {"status": "ok"}
     refusal(httpx2.post(f"{root}/internal/wake", json={"hints": []}, trust_env=False), 401)
 
 
@@ -144,16 +144,33 @@ def test_only_the_pod_of_a_session_is_its_host(
     bed: ApiBed, namespace: str, account: str, status: int
 ) -> None:
     bed.session(bed.client("ann"), name="one")
-    bed.cluster.tokens["t"] = PodIdentity(namespace, account, "one", "u1")
+    token = str(uuid4())
+    bed.cluster.tokens[token] = PodIdentity(namespace, account, "one", "u1")
     bed.cluster.pods[namespace, "one"] = "u1"
-    assert bed.bearing("t").post("/host/claim", json={}).status_code == status
+    assert bed.hosting(token).post("/host/claim", json={}).status_code == status
 
 
 def test_a_user_is_no_host_and_a_host_no_user(bed: ApiBed) -> None:
     ann = bed.client("ann")
     bed.session(ann, name="one")
-    refusal(ann.post("/host/claim", json={}), 401)
-    refusal(bed.pod("one").http.get("/sessions"), 401)
+    token = ann.headers["Authorization"].removeprefix("Bearer ")
+    refusal(bed.hosting(token).post("/host/claim", json={}), 401)
+    host = bed.pod("one").http.headers["Authorization"].removeprefix("Bearer ")
+    refusal(bed.bearing(host).get("/sessions"), 401)
+
+
+def test_each_port_knows_its_own_paths_alone(bed: ApiBed) -> None:
+    replica = bed.replicas[0]
+    bed.session(bed.client("ann"), name="one")
+    host = bed.pod("one").http.headers["Authorization"].removeprefix("Bearer ")
+    refusal(bed.bearing(host).post("/host/claim", json={}), 404)
+    refusal(bed.hosting(host).get("/sessions"), 404)
+    refusal(bed.hosting(host).get("/health"), 404)
+    for path in ("/health", "/ready"):
+        answer = httpx2.get(replica.probes_url + path, trust_env=False)
+        assert answer.json() == {"status": "ok"}
+        refusal(httpx2.get(replica.url + path, trust_env=False), 404)
+    refusal(httpx2.get(f"{replica.probes_url}/api/v0/spaces", trust_env=False), 404)
 
 
 def test_a_host_is_told_to_come_back_while_the_cluster_is_away(
@@ -168,7 +185,7 @@ def test_a_host_is_told_to_come_back_while_the_cluster_is_away(
     monkeypatch.setattr(bed.cluster, "running_pod_uid", away)
     refusal(host.claim(), 503)
     monkeypatch.setattr(bed.cluster, "review_token", away)
-    assert "10.0.0.1" not in refusal(host.claim(), 503)["detail"]
+    assert "10.0.0.1" not in refusal(bed.pod("one").claim(), 503)["detail"]
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from unittest.mock import Mock
 import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import RouteContext, iter_route_contexts
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
-from raworc_api.app import create_app
-from raworc_api.core.access import FromPeer, Permission, logged_in, public, session_pod
+from raworc_api.access import Permission, session_pod
+from raworc_api.app import Apps, create_apps
+from raworc_api.core.guard import Demand, GuardedRoute, public
 from raworc_api.core.security import Tokens
 from raworc_api.core.wake import Bus
 from raworc_api.services import Context, make_services
@@ -25,11 +26,16 @@ PUBLIC = {"/health", "/ready", "/version", "/auth/login"}
 
 
 @pytest.fixture(scope="module")
-def app() -> FastAPI:
+def apps() -> Apps:
     settings = Settings(DatabaseSettings("db", 1, "n", "u", "p"), Path("/keys"), Path("/password"))
     tokens = Tokens({"1": "k" * 32})
     context = Context(settings, tokens, Mock(), Bus(), Mock(), asyncio.Event())
-    return create_app(context, make_services(context, lambda: True))
+    return create_apps(make_services(context, lambda: True))
+
+
+@pytest.fixture(scope="module")
+def app(apps: Apps) -> FastAPI:
+    return apps.public
 
 
 def routes(app: FastAPI) -> Iterator[RouteContext]:
@@ -49,20 +55,29 @@ def _calls(dependant: Dependant) -> Iterator[Callable[..., Any]]:
 
 
 def _is_demand(call: Callable[..., Any]) -> bool:
-    return isinstance(call, Permission | FromPeer) or call in {public, logged_in, session_pod}
+    return isinstance(call, Demand)
 
 
-def test_every_route_makes_exactly_one_demand(app: FastAPI) -> None:
-    found = {f"{route.methods} {route.path}": demands(route) for route in routes(app)}
-    assert len(found) > 30
+def test_every_route_makes_exactly_one_demand(apps: Apps) -> None:
+    found = {
+        f"{route.methods} {route.path}": demands(route)
+        for app in (apps.public, apps.hosts, apps.probes)
+        for route in routes(app)
+    }
+    assert len(found) > 35
     assert {path: calls for path, calls in found.items() if len(calls) != 1} == {}
 
 
-def test_a_route_without_a_demand_is_found() -> None:
-    app, router = FastAPI(openapi_url=None, docs_url=None, redoc_url=None), APIRouter()
-    router.get("/open")(lambda: None)
-    app.include_router(router)
-    assert [demands(route) for route in routes(app)] == [[]]
+def test_every_route_asks_its_demand_before_the_body(apps: Apps) -> None:
+    for app in (apps.public, apps.hosts, apps.probes):
+        found = [route for route in app.router.routes if isinstance(route, APIRoute)]
+        assert not [route.path for route in found if not isinstance(route, GuardedRoute)]
+
+
+def test_a_route_without_a_demand_cannot_be_made() -> None:
+    router = APIRouter(route_class=GuardedRoute)
+    with pytest.raises(RuntimeError, match="'/open' must make one demand, not 0"):
+        router.get("/open")(lambda: None)
 
 
 def test_only_a_few_routes_are_for_anyone(app: FastAPI) -> None:
@@ -77,10 +92,16 @@ def test_permissions_use_the_words_of_the_contract(app: FastAPI) -> None:
     assert {permission.verb for permission in permissions} <= VERBS
 
 
-def test_host_routes_are_for_session_pods_alone(app: FastAPI) -> None:
-    host = [route for route in routes(app) if "/host/" in str(route.path)]
-    assert len(host) == 5
+def test_hosts_have_a_port_for_session_pods_alone(apps: Apps) -> None:
+    host = list(routes(apps.hosts))
+    assert len(host) >= 5
+    assert all(str(route.path).startswith("/api/v0/host/") for route in host)
     assert all(demands(route) == [session_pod] for route in host)
+    assert not [route for route in routes(apps.public) if "/host/" in str(route.path)]
+
+
+def test_the_port_of_probes_answers_only_them(apps: Apps) -> None:
+    assert {route.path for route in routes(apps.probes)} == {"/health", "/ready", "/version"}
 
 
 def test_every_described_route_has_a_name_of_its_own(app: FastAPI) -> None:

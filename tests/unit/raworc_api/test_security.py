@@ -1,11 +1,9 @@
-import threading
 from pathlib import Path
 
 import pytest
 from jose import jwt
 
-from raworc_api.core import security
-from raworc_api.core.problems import TooManyProblem, UnauthenticatedProblem
+from raworc_api.core.problems import UnauthenticatedProblem
 from raworc_api.core.security import (
     AUDIENCE,
     ISSUER,
@@ -83,15 +81,6 @@ def test_a_password_matches_itself_alone(passwords: Passwords) -> None:
 
 def test_nobody_has_a_password(passwords: Passwords) -> None:
     assert not passwords.matches("nobody has this password", None)
-
-
-def test_more_logins_than_the_memory_allows_are_told_to_come_back(
-    passwords: Passwords, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(security, "_PATIENCE_SECONDS", 0.01)
-    monkeypatch.setattr(passwords, "_turns", threading.BoundedSemaphore(1))
-    with passwords._turn(), pytest.raises(TooManyProblem):
-        passwords.matches("a", None)
 
 
 def test_keys_are_read_without_the_links_of_a_mounted_secret(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -9,9 +10,11 @@ import pytest
 from fastapi import FastAPI
 
 from raworc_api.core import problems
-from raworc_api.core.peers import PATH, Peer, Peers, peer_router
+from raworc_api.core.peers import PATH, Peer, Peers
 from raworc_api.core.security import AUDIENCE, PEERS_AUDIENCE, Token, Tokens
+from raworc_api.core.threads import Threads
 from raworc_api.core.wake import Bus, Hint
+from raworc_api.peers import router
 
 URL = f"http://peer{PATH}"
 TOKENS = Tokens({"1": "k" * 32})
@@ -28,7 +31,9 @@ async def bus() -> Bus:
 async def client(bus: Bus) -> AsyncIterator[httpx2.AsyncClient]:
     app = FastAPI()
     problems.install(app)
-    app.include_router(peer_router(bus, TOKENS))
+    app.state.services = SimpleNamespace(bus=bus, tokens=TOKENS)
+    app.state.threads = Threads(1)
+    app.include_router(router)
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app)) as client:
         yield client
 

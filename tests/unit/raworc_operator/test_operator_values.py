@@ -22,7 +22,7 @@ from raworc_operator.status import cut
 from raworc_sources.image_reference import split_address, split_reference
 
 ENVIRONMENT = {
-    "RAWORC_API_URL": "http://api",
+    "RAWORC_HOSTS_URL": "http://api",
     "RAWORC_REGISTRY_PUSH": "push:5000",
     "RAWORC_BASE_IMAGE": "raworc/agent:1",
     "RAWORC_IMAGE": "raworc/raworc:1",

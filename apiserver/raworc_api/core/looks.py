@@ -1,0 +1,62 @@
+"""One look at the database every two seconds, for everyone who waits in this replica.
+
+It has a thread and a connection of its own, so that it says truly whether the database answers:
+readiness is the age of the last look that succeeded, and asking for it takes no thread at all.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+from raworc_api.core.database import UNAVAILABLE, Database, check_database
+from raworc_api.core.problems import UnavailableProblem
+from raworc_api.core.threads import Threads
+
+LOOK_SECONDS = 2.0
+# A short stall is not worth a cut of every open stream; the probe waits for three failures, too.
+_GOOD_SECONDS = 8.0
+
+logger = logging.getLogger(__name__)
+
+
+class Looks:
+    """Looks again and again, and remembers when that last succeeded."""
+
+    def __init__(
+        self, database: Database, threads: Threads, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._database = database
+        self._threads = threads
+        self._clock = clock
+        self._succeeded = float("-inf")
+
+    def check(self) -> None:
+        """Say that the database answers, or refuse."""
+        if self._clock() - self._succeeded > _GOOD_SECONDS:
+            raise UnavailableProblem("The database does not answer. Try again soon.")
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Look for as long as the block lasts."""
+        await self.look()
+        task = asyncio.create_task(self._look_for_ever())
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    async def look(self) -> None:
+        """Look once."""
+        try:
+            await self._threads.run(check_database, self._database)
+        except UNAVAILABLE as error:
+            logger.warning("The database did not answer a look: %s", error)
+        else:
+            self._succeeded = self._clock()
+
+    async def _look_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.look()
