@@ -53,7 +53,7 @@ def migrated_database(server: DatabaseSettings, name: str) -> Iterator[Engine]:
     """Make a database of the newest schema, and drop it at the end."""
     name = f"raworc_{name}_{os.getpid()}"[:64]
     _run(server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
-    engine = database_engine(in_database(server, name))
+    engine = database_engine(in_database(server, name), connections=60)
     migrate(engine, datetime.now(UTC))
     yield engine
     engine.dispose()
