@@ -3,7 +3,8 @@
 import logging
 import os
 import sys
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import kopf
 
@@ -13,20 +14,31 @@ from raworc_operator.context import Context
 from raworc_operator.kopf_settings import operator_settings
 from raworc_operator.labels import MANAGED_BY
 from raworc_operator.resync import Resync
+from raworc_operator.sessions.reconcile import reconcile_session
 from raworc_operator.settings import Settings, from_environment
+from raworc_operator.spaces.reconcile import reconcile_space
 from raworc_operator.workqueue import WorkQueue
 from raworc_sources.git import Git
 from raworc_sources.registry import ImageRegistry, RegistryError
 
 # Reconciles wait for the network nearly all of their time.
 _SESSION_THREADS, _SPACE_THREADS = 16, 8
-_TRANSIENT = (ClusterError, RegistryError)
+# What passes by itself, and needs no traceback in the log.
+_EXPECTED = (ClusterError, RegistryError)
 _LIVENESS = "http://0.0.0.0:8081/healthz"
 
 
-def make_context(settings: Settings, executor: Executor) -> Context:
-    """Wire what the reconciles are given; ``executor`` is kopf's, and runs those of sessions."""
-    space_executor = ThreadPoolExecutor(_SPACE_THREADS, thread_name_prefix="space")
+def make_queues() -> tuple[WorkQueue, WorkQueue]:
+    """Make the queue of the sessions and the one of the spaces."""
+    return (
+        WorkQueue("sessions", _SESSION_THREADS, _EXPECTED),
+        WorkQueue("spaces", _SPACE_THREADS, _EXPECTED),
+    )
+
+
+def make_context(settings: Settings) -> Context:
+    """Wire what the reconciles are given."""
+    session_queue, space_queue = make_queues()
     return Context(
         cluster=KubernetesCluster(connect(), MANAGED_BY),
         registry=ImageRegistry(
@@ -37,9 +49,25 @@ def make_context(settings: Settings, executor: Executor) -> Context:
         ),
         git=Git(settings.internal_git_hosts, settings.authorities_file),
         settings=settings,
-        session_queue=WorkQueue(executor, _TRANSIENT),
-        space_queue=WorkQueue(space_executor, _TRANSIENT),
+        session_queue=session_queue,
+        space_queue=space_queue,
     )
+
+
+@contextmanager
+def running_threads(context: Context) -> Iterator[kopf.Memo]:
+    """Run the queues and the resync; the handlers find them in the memo."""
+    resync = Resync(context)
+    context.session_queue.start(
+        lambda key: reconcile_session(context, str(key.namespace), key.name)
+    )
+    context.space_queue.start(lambda key: reconcile_space(context, key.name))
+    resync.start()
+    try:
+        yield kopf.Memo(context=context, resync=resync)
+    finally:
+        for thread in (resync, context.session_queue, context.space_queue):
+            thread.stop()
 
 
 def main() -> None:
@@ -50,24 +78,17 @@ def main() -> None:
     # Neither a probe nor an event that came in is news; what was done of it is told by who does it.
     for name in ("aiohttp.access", "kopf.objects"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    executor = ThreadPoolExecutor(_SESSION_THREADS, thread_name_prefix="session")
-    context = make_context(from_environment(os.environ), executor)
-    turns = (context.session_queue, context.space_queue)
-    for each in turns:
-        each.start()
-    Resync(context).start()
-    kopf.run(
-        clusterwide=True,
-        standalone=True,
-        # Else kopf asks for the name of a user, which a numeric one has not.
-        identity="raworc-operator",  # type: ignore[arg-type]  # its type is not public
-        settings=operator_settings(executor),
-        memo=kopf.Memo(context=context),
-        liveness_endpoint=_LIVENESS,
-    )
-    for each in turns:
-        each.stop()
-    # A pass that waits for the network would hold the process back; each may be cut off anywhere.
+    with running_threads(make_context(from_environment(os.environ))) as memo:
+        kopf.run(
+            clusterwide=True,
+            standalone=True,
+            # Else kopf asks for the name of a user, which a numeric one has not.
+            identity="raworc-operator",  # type: ignore[arg-type]  # its type is not public
+            settings=operator_settings(),
+            memo=memo,
+            liveness_endpoint=_LIVENESS,
+        )
+    # What still waits for the network would hold the process back; it may be cut off anywhere.
     logging.shutdown()
     sys.stdout.flush()
     os._exit(0)

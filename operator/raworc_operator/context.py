@@ -2,14 +2,15 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from raworc_kube.client import Cluster
 from raworc_kube.errors import ClusterError
-from raworc_kube.objects import Manifest
+from raworc_kube.objects import SESSION, SPACE, Key, Manifest
 from raworc_operator.events import event
 from raworc_operator.settings import Settings
+from raworc_operator.waiting import WaitingLines
 from raworc_operator.workqueue import WorkQueue
 from raworc_sources.git import Git
 from raworc_sources.registry import Registry
@@ -28,7 +29,25 @@ class Context:
     # Sessions do not wait for spaces, whose repositories may take their time.
     session_queue: WorkQueue
     space_queue: WorkQueue
+    # Sessions that wait for room in the quota of their space.
+    waiting: WaitingLines = field(default_factory=WaitingLines)
+    # Nodes that seemed lost when they were last seen; whoever acts on it reads the node again.
+    lost_nodes: set[str] = field(default_factory=set)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def trigger_session(self, namespace: str, name: str, seconds: float = 0) -> None:
+        """Reconcile a session soon, in another thread."""
+        self.session_queue.add(Key(SESSION, name, namespace), seconds)
+
+    def trigger_space(self, name: str, seconds: float = 0) -> None:
+        """Reconcile a space soon, in another thread."""
+        self.space_queue.add(Key(SPACE, name), seconds)
+
+    def trigger_waiting(self, namespace: str, seconds: float = 0) -> None:
+        """Try the session that has waited longest for room in the quota of its space."""
+        first = self.waiting.first(namespace)
+        if first is not None:
+            self.trigger_session(namespace, first, seconds)
 
     def tell(self, about: Manifest, reason: str, message: str, *, warning: bool = False) -> None:
         """Post an event about an object; a cluster that takes none is no failure."""

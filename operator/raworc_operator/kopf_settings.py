@@ -1,10 +1,10 @@
 """How kopf itself is to behave."""
 
 import logging
-from concurrent.futures import Executor
 
 import kopf
 
+import raworc_operator.health
 import raworc_operator.sessions.handlers
 import raworc_operator.spaces.handlers  # noqa: F401 - to register them
 from raworc_crds.group import COMPONENT_LABEL, FINALIZER, GROUP, SPACE_LABEL
@@ -17,10 +17,9 @@ _REQUEST_TIMEOUT_SECONDS = 30
 _EXIT_SECONDS = 10
 
 
-def operator_settings(executor: Executor) -> kopf.OperatorSettings:
+def operator_settings() -> kopf.OperatorSettings:
     """Return kopf's settings; what it writes into objects carries the project's own prefix."""
     settings = kopf.OperatorSettings()
-    settings.execution.executor = executor
     settings.persistence.finalizer = FINALIZER
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
     settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)

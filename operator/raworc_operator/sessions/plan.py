@@ -1,11 +1,14 @@
 """What to write so that a session becomes what its spec asks for; pure."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 
+from raworc_crds.agent_session import SessionReason
 from raworc_kube.objects import Manifest, is_going
-from raworc_operator.sessions.trouble import Blocker
+from raworc_operator.sessions.trouble import Blocker, pod_blocker
 from raworc_operator.sessions.view import (
     Presence,
     SessionSnapshot,
@@ -13,6 +16,17 @@ from raworc_operator.sessions.view import (
     restart_blocker,
     start_blocker,
 )
+
+# Says from which spec a pod was made; the API server adds to the spec itself.
+TEMPLATE_ANNOTATION = "raworc.dev/template"
+_MARK_LENGTH = 16
+# What a pod made differently may be free of.
+_MENDABLE = {
+    SessionReason.IMAGE_PULL_FAILED,
+    SessionReason.UNSCHEDULABLE,
+    SessionReason.CRASH_LOOP,
+    SessionReason.POD_FAILED,
+}
 
 Builder = Callable[[SessionSnapshot], Manifest]
 
@@ -34,6 +48,8 @@ class Plan:
     delete: tuple[Manifest, ...] = ()
     blocker: Blocker | None = None
     retry_after: float | None = None
+    # Delete without waiting for the kubelet, which will not answer.
+    force: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -45,9 +61,17 @@ def plan_session(view: SessionSnapshot, builders: Builders, now: datetime) -> Pl
     """Decide what to make and what to delete."""
     if is_going(view.session):
         return Plan()
+    if view.node_is_lost and view.own_pod is not None:
+        return Plan(delete=(view.own_pod,), force=True)
     if view.spec.closed:
         return Plan(delete=_pods(view, Presence.PRESENT, Presence.ENDED))
+    return _keep_running(view, builders, now)
+
+
+def _keep_running(view: SessionSnapshot, builders: Builders, now: datetime) -> Plan:
     match view.pod_presence:
+        case Presence.PRESENT if _is_mended(view, builders):
+            return Plan(delete=_pods(view, Presence.PRESENT))
         case Presence.PRESENT | Presence.GOING:
             return Plan()
         case Presence.ENDED:
@@ -58,6 +82,36 @@ def plan_session(view: SessionSnapshot, builders: Builders, now: datetime) -> Pl
 
 def _pods(view: SessionSnapshot, *presences: Presence) -> tuple[Manifest, ...]:
     return (view.pod,) if view.pod is not None and view.pod_presence in presences else ()
+
+
+def _is_mended(view: SessionSnapshot, builders: Builders) -> bool:
+    """Say whether a pod that cannot run would be made differently now.
+
+    A pod that runs is left alone, however old what it was made from: it may be in the middle of an
+    answer, and the next one is made anew anyway.
+    """
+    pod = view.own_pod
+    blocker = pod_blocker(pod) if pod is not None else None
+    if pod is None or blocker is None or blocker.reason not in _MENDABLE:
+        return False
+    if start_blocker(view, builders.namespace_prefix) is not None:
+        return False
+    return template_of(pod) != template_of(builders.pod(view))
+
+
+def template_of(pod: Manifest) -> str | None:
+    """Return the mark of what a pod was made from."""
+    found: str | None = (pod["metadata"].get("annotations") or {}).get(TEMPLATE_ANNOTATION)
+    return found
+
+
+def with_template(pod: Manifest) -> Manifest:
+    """Mark a pod with what it is made from."""
+    text = json.dumps(pod["spec"], sort_keys=True)
+    mark = sha256(text.encode()).hexdigest()[:_MARK_LENGTH]
+    metadata = pod["metadata"]
+    annotations = {**metadata.get("annotations", {}), TEMPLATE_ANNOTATION: mark}
+    return {**pod, "metadata": {**metadata, "annotations": annotations}}
 
 
 def _start(view: SessionSnapshot, builders: Builders, now: datetime) -> Plan:

@@ -1,39 +1,44 @@
-"""One pass over an AgentSession: its volume, its pod, its status."""
+"""One reconcile of an AgentSession: its volume, its pod, its status."""
 
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
+from datetime import datetime
 
 from pydantic import ValidationError
 
 from raworc_crds.agent_session import SessionReason, SessionSpec, SessionStatus
 from raworc_crds.names import session_claim_name, session_pod_name
-from raworc_kube.errors import ObjectConflictError, RefusedError
-from raworc_kube.objects import CLAIM, POD, SESSION, SPACE, Key, Manifest, is_going, key_of
+from raworc_kube.errors import ClusterError, ObjectConflictError, RefusedError
+from raworc_kube.objects import CLAIM, NODE, POD, SESSION, SPACE, Key, Manifest, is_going, key_of
 from raworc_operator.context import Context
-from raworc_operator.sessions.plan import Builders, Plan, plan_session
+from raworc_operator.nodes import is_lost, node_name
+from raworc_operator.sessions.plan import Builders, Plan, plan_session, with_template
 from raworc_operator.sessions.pod import session_pod
 from raworc_operator.sessions.status import invalid_status, session_status
 from raworc_operator.sessions.trouble import Blocker, pod_blocker
-from raworc_operator.sessions.view import Presence, SessionSnapshot
+from raworc_operator.sessions.view import (
+    SessionSnapshot,
+    is_refused_by_quota,
+    lost_node_blocker,
+    seconds_without_pod,
+)
 from raworc_operator.sessions.volume import session_claim
 from raworc_operator.spaces.registry_secret import image_pull_secrets
 from raworc_operator.status import status_patch
 
 _logger = logging.getLogger(__name__)
 
-# A refusal may be lifted by what no event tells of: a policy, a permission, a bigger quota.
-_REFUSED_RETRY_SECONDS = 15.0
+# A refusal may be lifted by what no event tells of: a policy, a permission, a webhook that is back.
+# It is tried again after as long as it has lasted, within these bounds.
+_FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 5.0, 300.0
 
 
 def reconcile_session(context: Context, namespace: str, name: str) -> float | None:
     """Bring one session to what its spec asks for, and report how far that got."""
     session = context.cluster.find(Key(SESSION, name, namespace))
-    if session is None:
-        context.session_queue.forget(Key(SESSION, name, namespace))
-        return None
-    if is_going(session):
+    if session is None or is_going(session):
+        _leave_line(context, namespace, name)
         return None
     try:
         spec = SessionSpec.model_validate(session["spec"])
@@ -44,17 +49,49 @@ def reconcile_session(context: Context, namespace: str, name: str) -> float | No
     plan = plan_session(view, builders(context), context.now())
     view, blocker = _act(context, view, plan)
     _report(context, session, session_status(view, blocker, context.now()))
-    return plan.retry_after if blocker is plan.blocker else _REFUSED_RETRY_SECONDS
+    if blocker is not None and blocker.reason is SessionReason.QUOTA_EXCEEDED:
+        context.waiting.join(namespace, name, view.made_at)
+    else:
+        _leave_line(context, namespace, name)
+    return plan.retry_after if blocker is plan.blocker else _refused_delay(view, context.now())
+
+
+def _leave_line(context: Context, namespace: str, name: str) -> None:
+    # Whoever got in, or waits no more, lets the next one try.
+    if context.waiting.leave(namespace, name):
+        context.trigger_waiting(namespace)
+
+
+def _refused_delay(view: SessionSnapshot, now: datetime) -> float:
+    waited = seconds_without_pod(view, now)
+    return min(max(waited, _FIRST_RETRY_SECONDS), _LAST_RETRY_SECONDS)
+
+
+def trigger_again(
+    context: Context, view: SessionSnapshot | None, namespace: str, name: str
+) -> None:
+    """Reconcile a session of which a look found that something is missing.
+
+    One that a quota refused before this operator began takes its place in the line instead.
+    """
+    if view is None or not is_refused_by_quota(view):
+        context.trigger_session(namespace, name)
+    elif not context.waiting.waits(namespace, name):
+        context.waiting.join(namespace, name, view.made_at)
+        context.trigger_session(namespace, name, _refused_delay(view, context.now()))
+        context.trigger_waiting(namespace)
 
 
 def builders(context: Context) -> Builders:
     """Return what makes the children of sessions."""
     settings = context.settings
     return Builders(
-        pod=partial(
-            session_pod,
-            api_url=settings.api_url,
-            image_pull_secrets=image_pull_secrets(settings),
+        pod=lambda view: with_template(
+            session_pod(
+                view,
+                api_url=settings.api_url,
+                image_pull_secrets=image_pull_secrets(settings),
+            )
         ),
         claim=session_claim,
         namespace_prefix=settings.namespace_prefix,
@@ -78,13 +115,22 @@ def spec_errors(error: ValidationError) -> str:
 
 def _look(context: Context, session: Manifest, spec: SessionSpec) -> SessionSnapshot:
     name, namespace = session["metadata"]["name"], session["metadata"]["namespace"]
+    pod = context.cluster.find(Key(POD, session_pod_name(name), namespace))
     return SessionSnapshot(
         session=session,
         spec=spec,
         space=context.cluster.find(Key(SPACE, spec.space)),
         claim=context.cluster.find(Key(CLAIM, session_claim_name(name), namespace)),
-        pod=context.cluster.find(Key(POD, session_pod_name(name), namespace)),
+        pod=pod,
+        node_is_lost=_is_on_lost_node(context, pod),
     )
+
+
+def _is_on_lost_node(context: Context, pod: Manifest | None) -> bool:
+    node = node_name(pod)
+    if node is None or node not in context.lost_nodes:
+        return False
+    return is_lost(context.cluster.find(Key(NODE, node)))
 
 
 def _act(
@@ -92,12 +138,15 @@ def _act(
 ) -> tuple[SessionSnapshot, Blocker | None]:
     try:
         view = _create(context, view, plan.create)
-        _delete(context, view, plan.delete)
+        _delete(context, view, plan)
     except ObjectConflictError:
         # Somebody else was faster; the event of what they did brings the next pass.
         return view, plan.blocker
     except RefusedError as error:
         return view, _refusal(str(error))
+    except ClusterError as error:
+        # As when a webhook does not answer; a cluster that is away takes no status either.
+        return view, Blocker(SessionReason.POD_REFUSED, str(error))
     return view, plan.blocker
 
 
@@ -112,16 +161,16 @@ def _create(
     return view
 
 
-def _delete(context: Context, view: SessionSnapshot, pods: Iterable[Manifest]) -> None:
-    for pod in pods:
-        if view.pod_presence is Presence.ENDED and not view.spec.closed:
+def _delete(context: Context, view: SessionSnapshot, plan: Plan) -> None:
+    for pod in plan.delete:
+        if not view.spec.closed:
             ended = Blocker(SessionReason.POD_FAILED, "The pod ended.")
-            reason, message = pod_blocker(pod) or ended
-            words = f"The pod is replaced. {reason}: {message}"
+            reason, message = lost_node_blocker(view) or pod_blocker(pod) or ended
+            words = f"The pod is being replaced. {reason}: {message}"
             context.tell(view.session, "PodReplaced", words, warning=True)
-        context.cluster.delete(
-            Key(POD, pod["metadata"]["name"], pod["metadata"]["namespace"]), pod["metadata"]["uid"]
-        )
+        metadata = pod["metadata"]
+        key = Key(POD, metadata["name"], metadata["namespace"])
+        context.cluster.delete(key, metadata["uid"], 0 if plan.force else None)
         _logger.info("%s/%s: deleted the pod", view.spec.space, view.name)
 
 

@@ -17,6 +17,7 @@ from raworc_operator.sessions.view import (
     REPLACES_ANNOTATION,
     Presence,
     SessionSnapshot,
+    lost_node_blocker,
     restarts,
     start_time,
     state_of,
@@ -64,7 +65,7 @@ def invalid_status(session: Manifest, message: str, now: datetime) -> SessionSta
 def _blocker(view: SessionSnapshot, blocker: Blocker | None) -> Blocker | None:
     if view.own_pod is None or view.spec.closed:
         return _lost_volume(view) or blocker
-    return pod_blocker(view.own_pod) or _lost_volume(view)
+    return lost_node_blocker(view) or pod_blocker(view.own_pod) or _lost_volume(view)
 
 
 def _lost_volume(view: SessionSnapshot) -> Blocker | None:

@@ -1,4 +1,4 @@
-"""What a session's pod and volume are at, read from the cluster's objects; pure."""
+"""The state of a session's pod and volume, read from the cluster's objects; pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ RESTARTS_ANNOTATION = "raworc.dev/restarts"
 REPLACES_ANNOTATION = "raworc.dev/replaces"
 
 MAX_QUICK_RESTARTS = 6
+_MAX_DIGITS = 6
 _LONGEST_DELAY_SECONDS, _CAPPED_DELAY_SECONDS = 60, 300
 
 
@@ -46,11 +47,18 @@ class SessionSnapshot:
     space: Manifest | None
     claim: Manifest | None
     pod: Manifest | None
+    # The pod is bound to a node that is gone or out of service: it surely runs no more.
+    node_is_lost: bool = False
 
     @property
     def name(self) -> str:
         """The name of the session."""
         return str(self.session["metadata"]["name"])
+
+    @property
+    def made_at(self) -> str:
+        """The time at which the session was made, as Kubernetes writes it."""
+        return str(self.session["metadata"].get("creationTimestamp", ""))
 
     @property
     def status(self) -> Mapping[str, Any]:
@@ -137,11 +145,17 @@ def restarts(view: SessionSnapshot) -> int:
     """Say how often the pod was replaced or restarted since the session was last opened."""
     pod = view.own_pod
     if pod is None:
-        return 0 if view.status.get("startTime") is None else int(view.status.get("restarts") or 0)
+        return 0 if view.status.get("startTime") is None else _count(view.status.get("restarts"))
     annotations = pod["metadata"].get("annotations") or {}
-    return int(annotations.get(RESTARTS_ANNOTATION, "0")) + int(
+    return _count(annotations.get(RESTARTS_ANNOTATION)) + int(
         container_of(pod).get("restartCount", 0)
     )
+
+
+def _count(written: object) -> int:
+    # Anybody who may edit a pod may write anything into it.
+    text = str(written)
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else 0
 
 
 def start_time(view: SessionSnapshot) -> str | None:
@@ -163,11 +177,12 @@ def replacement_delay(view: SessionSnapshot, now: datetime) -> float:
     The time runs from when the pod before was made: one that worked for long is replaced at once.
     """
     number = next_restarts(view)
-    if number <= 1:
+    if number <= 1 or view.status.get("startTime") is None:
         return 0.0
-    delay: float = min(2 ** (number - 2), _LONGEST_DELAY_SECONDS)
     if number > MAX_QUICK_RESTARTS:
         delay = _CAPPED_DELAY_SECONDS
+    else:
+        delay = min(2 ** (number - 2), _LONGEST_DELAY_SECONDS)
     began = parse_time(str(view.status["startTime"]))
     return max(0.0, float(delay) - (now - began).total_seconds())
 
@@ -179,6 +194,28 @@ def former_blocker(view: SessionSnapshot) -> Blocker | None:
     if ready.get("reason") not in _FAILURES:
         return None
     return Blocker(SessionReason(ready["reason"]), ready.get("message", ""))
+
+
+def is_refused_by_quota(view: SessionSnapshot) -> bool:
+    """Say whether the status tells of a quota that refused the pod."""
+    refused = condition(view.session, "PodReady").get("reason") == SessionReason.QUOTA_EXCEEDED
+    return refused and view.pod_presence is Presence.ABSENT and not view.spec.closed
+
+
+def seconds_without_pod(view: SessionSnapshot, now: datetime) -> float:
+    """Say for how long the session has had no pod that is ready, as the status tells."""
+    ready = condition(view.session, "PodReady")
+    if ready.get("status") != "False" or not ready.get("lastTransitionTime"):
+        return 0.0
+    return (now - parse_time(ready["lastTransitionTime"])).total_seconds()
+
+
+def lost_node_blocker(view: SessionSnapshot) -> Blocker | None:
+    """Say that the pod cannot run, as its node is gone or out of service."""
+    if not view.node_is_lost or view.own_pod is None:
+        return None
+    node = (view.own_pod.get("spec") or {}).get("nodeName", "")
+    return Blocker(SessionReason.NODE_LOST, f"Node '{node}' is gone or out of service.")
 
 
 def restart_blocker(view: SessionSnapshot) -> Blocker:

@@ -9,11 +9,7 @@ from raworc_crds.group import COMPONENT_LABEL, GROUP, SPACE_LABEL, VERSION
 from raworc_kube.errors import ClusterError
 from raworc_operator.context import Context
 from raworc_operator.labels import BUILD_COMPONENT
-from raworc_operator.spaces.reconcile import (
-    USAGE_SECONDS,
-    trigger_space,
-    wake_sessions,
-)
+from raworc_operator.spaces.reconcile import USAGE_SECONDS
 from raworc_operator.spaces.removal import NotYetError, remove_images
 from raworc_sources.registry import RegistryError
 
@@ -23,12 +19,17 @@ _REGISTRY_RETRY_SECONDS = 5
 _STOPPING_SECONDS = 1
 
 
-@kopf.on.resume(*_SPACES)
-@kopf.on.create(*_SPACES)
-@kopf.on.update(*_SPACES, field="spec")
-def reconcile_space(name: str, memo: Any, **_: Any) -> None:  # noqa: ANN401 - kopf's
-    """Bring a space that changed to what it asks for."""
-    trigger_space(memo.context, name)
+# Only events, no kopf handlers of changes: those would write an annotation into each space.
+@kopf.on.event(*_SPACES)
+async def notice_space(body: kopf.Body, event: kopf.RawEvent, memo: Any, **_: Any) -> None:  # noqa: ANN401
+    """Look at a space of which the spec changed."""
+    metadata = body["metadata"]
+    seen = (metadata.get("uid"), metadata.get("generation"))
+    is_news, memo.seen = seen != memo.get("seen"), seen
+    if event["type"] is None:
+        memo.resync.request()
+    elif is_news:
+        memo.context.trigger_space(metadata["name"])
 
 
 @kopf.on.delete(*_SPACES)
@@ -45,13 +46,14 @@ def remove_space(name: str, memo: Any, **_: Any) -> None:  # noqa: ANN401 - kopf
 @kopf.on.event("batch", "v1", "jobs", labels=_BUILDS)
 @kopf.on.event("", "v1", "pods", labels=_BUILDS)
 @kopf.on.event("", "v1", "namespaces", labels={SPACE_LABEL: kopf.PRESENT})
-def reconcile_owner(labels: kopf.Labels, memo: Any, **_: Any) -> None:  # noqa: ANN401 - kopf's
+async def notice_child(labels: kopf.Labels, event: kopf.RawEvent, memo: Any, **_: Any) -> None:  # noqa: ANN401
     """Look at the space of which a build or the namespace changed."""
-    trigger_space(memo.context, labels[SPACE_LABEL])
+    if event["type"] is not None:
+        memo.context.trigger_space(labels[SPACE_LABEL])
 
 
 @kopf.on.event("", "v1", "resourcequotas", labels={SPACE_LABEL: kopf.PRESENT})
-def notice_usage(
+async def notice_usage(
     namespace: str | None,
     labels: kopf.Labels,
     memo: Any,  # noqa: ANN401 - kopf's memo
@@ -59,9 +61,5 @@ def notice_usage(
 ) -> None:
     """Report the usage of a space, and try again what had no room before."""
     context: Context = memo.context
-    trigger_space(context, labels[SPACE_LABEL], USAGE_SECONDS)
-    try:
-        wake_sessions(context, str(namespace), USAGE_SECONDS)
-    except ClusterError:
-        # Who was refused tries again by himself, only later.
-        return
+    context.trigger_space(labels[SPACE_LABEL], USAGE_SECONDS)
+    context.trigger_waiting(str(namespace), USAGE_SECONDS)

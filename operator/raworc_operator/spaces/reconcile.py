@@ -1,8 +1,6 @@
-"""One pass over a Space: its namespace and what stands in it, its build, its status."""
+"""One reconcile of a Space: its namespace and what stands in it, its build, its status."""
 
 import logging
-from collections.abc import Callable
-from functools import partial
 
 from pydantic import ValidationError
 
@@ -25,7 +23,7 @@ from raworc_kube.objects import (
 from raworc_operator.builds.reconcile import Pass, Progress, reconcile_build
 from raworc_operator.context import Context
 from raworc_operator.labels import SESSION_COMPONENT, selector
-from raworc_operator.sessions.reconcile import reconcile_session, spec_errors
+from raworc_operator.sessions.reconcile import spec_errors
 from raworc_operator.spaces.namespace import (
     namespace,
     session_account,
@@ -55,10 +53,7 @@ USAGE_SECONDS = 1.0
 def reconcile_space(context: Context, name: str) -> float | None:
     """Bring one space to what its spec asks for, and report how far that got."""
     space = context.cluster.find(Key(SPACE, name))
-    if space is None:
-        context.space_queue.forget(Key(SPACE, name))
-        return None
-    if is_going(space):
+    if space is None or is_going(space):
         return None
     try:
         spec = SpaceSpec.model_validate(space["spec"])
@@ -102,34 +97,15 @@ def _reconcile_inside(
     return progress.retry_after
 
 
-def wake_sessions(context: Context, inside: str, seconds: float = 0) -> None:
-    """Look again, soon, at the sessions of a namespace that wait for something."""
+def wake_sessions(context: Context, inside: str) -> None:
+    """Look again at the sessions of a namespace that have no pod."""
     for session in context.cluster.list_all(SESSION, inside).items:
-        waits = not (session.get("status") or {}).get("podName")
-        if waits and not (session.get("spec") or {}).get("closed"):
-            trigger_session(context, inside, session["metadata"]["name"], seconds)
-
-
-def trigger_session(context: Context, inside: str, name: str, seconds: float = 0) -> None:
-    """Look at a session soon, in another thread."""
-    context.session_queue.later(
-        Key(SESSION, name, inside), seconds, session_callback(context, inside, name)
-    )
-
-
-def trigger_space(context: Context, name: str, seconds: float = 0) -> None:
-    """Look at a space soon, in another thread."""
-    context.space_queue.later(Key(SPACE, name), seconds, space_callback(context, name))
-
-
-def session_callback(context: Context, inside: str, name: str) -> Callable[[], float | None]:
-    """Return one pass over a session, to be run at its turn."""
-    return partial(reconcile_session, context, inside, name)
-
-
-def space_callback(context: Context, name: str) -> Callable[[], float | None]:
-    """Return one pass over a space, to be run at its turn."""
-    return partial(reconcile_space, context, name)
+        name = session["metadata"]["name"]
+        has_pod = (session.get("status") or {}).get("podName")
+        is_closed = (session.get("spec") or {}).get("closed")
+        if not has_pod and not is_closed and not context.waiting.waits(inside, name):
+            context.trigger_session(inside, name)
+    context.trigger_waiting(inside)
 
 
 def _prepare_namespace(context: Context, space: Manifest) -> Condition:
@@ -180,7 +156,7 @@ def _apply_quota(context: Context, name: str, inside: str, spec: SpaceSpec) -> M
 
 
 def _apply_accounts(context: Context, name: str, inside: str) -> None:
-    # The files are those of Secrets that may change at any time: each pass hands on what they say.
+    # The files are those of Secrets that may change at any time: so they are read each time.
     settings = context.settings
     for secret, file in (
         (PUSH_SECRET, settings.registry_push_account),

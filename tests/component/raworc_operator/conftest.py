@@ -4,7 +4,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -16,13 +15,12 @@ import pytest
 from tests.support.kubernetes import DEFINITIONS_PATH, MERGE, KubeApi
 
 from raworc_kube.client import KubernetesCluster, connect
-from raworc_kube.errors import ClusterError
 from raworc_kube.objects import SESSION, SPACE, Kind, Manifest
+from raworc_operator.__main__ import make_queues, running_threads
 from raworc_operator.context import Context
 from raworc_operator.kopf_settings import operator_settings
 from raworc_operator.networks import Networks
 from raworc_operator.settings import Settings
-from raworc_operator.workqueue import WorkQueue
 from raworc_sources.git import Git
 from raworc_sources.problems import SourceError
 from raworc_sources.registry import RegistryError
@@ -146,36 +144,29 @@ class Bed:
     @contextmanager
     def operator(self) -> Iterator[Context]:
         """Run the operator."""
-        executor = ThreadPoolExecutor(8)
-        transient = (ClusterError, RegistryError)
-        queues = (WorkQueue(executor, transient), WorkQueue(executor, transient))
         cluster = KubernetesCluster(connect(), "raworc-operator")
-        context = Context(cluster, self.registry, self.git, SETTINGS, *queues)
+        context = Context(cluster, self.registry, self.git, SETTINGS, *make_queues())
         stop = threading.Event()
-        running = threading.Thread(target=_run, args=(operator_settings(executor), context, stop))
-        for queue in queues:
-            queue.start()
-        running.start()
-        try:
-            yield context
-        finally:
-            for queue in queues:
-                queue.stop()
-            stop.set()
-            running.join()
-            executor.shutdown()
+        with running_threads(context) as memo:
+            running = threading.Thread(target=_run, args=(memo, stop))
+            running.start()
+            try:
+                yield context
+            finally:
+                stop.set()
+                running.join()
 
     def _path(self, kind: Kind, name: str | None = None) -> str:
         return kind.path(self.namespace, name)
 
 
-def _run(settings: kopf.OperatorSettings, context: Context, stop: threading.Event) -> None:
+def _run(memo: kopf.Memo, stop: threading.Event) -> None:
     kopf.run(
         clusterwide=True,
         standalone=True,
         identity="test",  # type: ignore[arg-type]  # its type is not public
-        settings=settings,
-        memo=kopf.Memo(context=context),
+        settings=operator_settings(),
+        memo=memo,
         stop_flag=stop,
     )
 

@@ -18,6 +18,8 @@ class FakeCluster:
     objects: dict[Key, Manifest] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
+    forced: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
     patches: list[Mapping[str, Any]] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     refusals: dict[str, Exception] = field(default_factory=dict)
@@ -32,9 +34,11 @@ class FakeCluster:
         return self.objects[key]
 
     def find(self, key: Key) -> Manifest | None:
+        self.requests.append(f"read {key}")
         return self.objects.get(key)
 
     def list_all(self, kind: Kind, namespace: str | None = None, labels: str = "") -> Listing:
+        self.requests.append(f"list {kind.plural}")
         wanted = dict(label.split("=") for label in labels.split(",") if label)
         found = [
             item
@@ -77,10 +81,11 @@ class FakeCluster:
         return self.objects[key]
 
     def delete(self, key: Key, uid: str | None = None, grace_seconds: int | None = None) -> bool:
-        del grace_seconds
         if key not in self.objects or self.objects[key]["metadata"]["uid"] != uid:
             return False
         self.deleted.append(str(key))
+        if grace_seconds == 0:
+            self.forced.append(str(key))
         del self.objects[key]
         return True
 

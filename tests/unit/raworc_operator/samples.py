@@ -7,6 +7,7 @@ from typing import Any
 from raworc_crds.agent_session import SessionSpec
 from raworc_crds.space import AgentSource, SpaceSpec
 from raworc_kube.objects import Manifest
+from raworc_operator.labels import SESSION_COMPONENT, labels
 from raworc_operator.sessions.view import RESTARTS_ANNOTATION, SessionSnapshot
 from raworc_operator.settings import Settings
 
@@ -72,6 +73,7 @@ def owned(kind: str, status: Mapping[str, Any], **metadata: Any) -> Manifest:  #
             "name": "talk",
             "namespace": "raworc-team",
             "uid": f"{kind}-uid",
+            "labels": labels("team", SESSION_COMPONENT, "talk"),
             "creationTimestamp": NOON_TEXT,
             "ownerReferences": [{"uid": "session-uid"}],
             **metadata,

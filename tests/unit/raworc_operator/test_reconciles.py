@@ -1,21 +1,31 @@
 """Whole passes over sessions and spaces, on a cluster in memory."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.unit.raworc_operator.fakes import FakeCluster, FakeGit, FakeRegistry
-from tests.unit.raworc_operator.samples import NOON, READY, SETTINGS, claim, pod, session, space
+from tests.unit.raworc_operator.samples import (
+    NOON,
+    READY,
+    RUNNING,
+    SETTINGS,
+    claim,
+    pod,
+    session,
+    space,
+)
 
 from raworc_crds.space import SpaceReason
-from raworc_kube.errors import ObjectConflictError, RefusedError
+from raworc_kube.errors import ClusterError, ForbiddenObjectError, ObjectConflictError, RefusedError
 from raworc_kube.objects import JOB, POD, SECRET, SESSION, SPACE, Key, Manifest
 from raworc_operator.context import Context
+from raworc_operator.nodes import OUT_OF_SERVICE_TAINT
 from raworc_operator.resync import look_at_everything
 from raworc_operator.sessions.reconcile import reconcile_session
+from raworc_operator.sessions.view import RESTARTS_ANNOTATION
 from raworc_operator.spaces.reconcile import reconcile_space
 from raworc_operator.spaces.removal import NotYetError, remove_images
 from raworc_operator.workqueue import WorkQueue
@@ -55,12 +65,11 @@ class Bed:
 
 
 @pytest.fixture
-def bed() -> Iterator[Bed]:
-    with ThreadPoolExecutor(1) as executor:
-        cluster, registry, git = FakeCluster(), FakeRegistry(), FakeGit()
-        turns = (WorkQueue(executor, ()), WorkQueue(executor, ()))
-        context = Context(cluster, registry, git, SETTINGS, *turns, now=lambda: NOON)
-        yield Bed(cluster, registry, git, context)
+def bed() -> Bed:
+    cluster, registry, git = FakeCluster(), FakeRegistry(), FakeGit()
+    queues = (WorkQueue("sessions", 0), WorkQueue("spaces", 0))
+    context = Context(cluster, registry, git, SETTINGS, *queues, now=lambda: NOON)
+    return Bed(cluster, registry, git, context)
 
 
 def reasons(status: Manifest) -> dict[str, str]:
@@ -90,7 +99,7 @@ def test_two_passes_write_as_much_as_one(bed: Bed) -> None:
 def test_a_refusal_is_told_and_tried_again(bed: Bed, message: str, reason: str) -> None:
     bed.cluster.have(space(), session())
     bed.cluster.refusals["Pod"] = RefusedError(message)
-    assert reconcile_session(bed.context, INSIDE, "talk") == 15
+    assert reconcile_session(bed.context, INSIDE, "talk") == 5
     status = bed.cluster.objects[TALK]["status"]
     assert (status["state"], reasons(status)["Ready"]) == ("errored", reason)
 
@@ -339,3 +348,166 @@ def test_a_resync_wakes_only_what_would_change(bed: Bed) -> None:
     del bed.cluster.objects[Key(POD, "talk", INSIDE)]
     look_at_everything(bed.context)
     assert bed.woken() == {"talk"}
+
+
+def sessions_of_one_space(bed: Bed, count: int) -> None:
+    for number in range(count):
+        one = session()
+        made = f"2026-01-01T00:00:{number:02}Z"
+        one["metadata"] |= {"name": f"s{number}", "creationTimestamp": made, "uid": f"s{number}"}
+        bed.cluster.have(one)
+
+
+def run_due(bed: Bed) -> list[str]:
+    """Reconcile once every session that is due now, and name them in order."""
+    queue, now = bed.context.session_queue, bed.context.session_queue._clock()
+    due = [key for key, at in sorted(queue._due.items(), key=lambda one: one[1]) if at <= now]
+    for key in due:
+        del queue._due[key]
+        reconcile_session(bed.context, INSIDE, key.name)  # type: ignore[attr-defined]
+    return [key.name for key in due]  # type: ignore[attr-defined]
+
+
+def test_room_in_a_quota_goes_to_the_oldest_and_costs_one_try_more(bed: Bed) -> None:
+    bed.cluster.have(space())
+    sessions_of_one_space(bed, 20)
+    bed.cluster.refusals["Pod"] = ForbiddenObjectError("exceeded quota: raworc")
+    for number in reversed(range(20)):
+        reconcile_session(bed.context, INSIDE, f"s{number}")
+    bed.context.trigger_waiting(INSIDE)
+    assert run_due(bed) == ["s0"]
+    assert run_due(bed) == []
+    del bed.cluster.refusals["Pod"]
+    bed.context.trigger_waiting(INSIDE)
+    tried = [run_due(bed)[0] for _ in range(3)]
+    bed.cluster.refusals["Pod"] = ForbiddenObjectError("exceeded quota: raworc")
+    tried += run_due(bed)
+    assert tried == ["s0", "s1", "s2", "s3"]
+    assert run_due(bed) == []
+    assert [name for name in bed.cluster.made if name.startswith("Pod")] == [
+        "Pod 's0'",
+        "Pod 's1'",
+        "Pod 's2'",
+    ]
+
+
+def test_a_restart_does_not_try_all_whom_a_quota_refused(bed: Bed) -> None:
+    bed.cluster.have(space())
+    sessions_of_one_space(bed, 20)
+    bed.cluster.refusals["Pod"] = ForbiddenObjectError("exceeded quota: raworc")
+    for number in range(20):
+        reconcile_session(bed.context, INSIDE, f"s{number}")
+    queues = (WorkQueue("sessions", 0), WorkQueue("spaces", 0))
+    later = NOON + timedelta(minutes=10)
+    context = Context(bed.cluster, bed.registry, bed.git, SETTINGS, *queues, now=lambda: later)
+    look_at_everything(context)
+    look_at_everything(context)
+    soon = context.session_queue._clock() + 1
+    assert [key for key, at in context.session_queue._due.items() if at < soon] == [
+        Key(SESSION, "s0", INSIDE)
+    ]
+
+
+def test_a_refusal_is_tried_again_after_as_long_as_it_has_lasted(bed: Bed) -> None:
+    bed.cluster.have(space(), session())
+    bed.cluster.refusals["Pod"] = ClusterError("failed calling webhook: no answer")
+    assert bed.session()["conditions"][2]["message"] == "failed calling webhook: no answer"
+    delays = []
+    for minutes in (0, 1, 3, 60):
+        later = NOON + timedelta(minutes=minutes)
+        context = replace(bed.context, now=lambda now=later: now)  # type: ignore[misc]
+        delays.append(reconcile_session(context, INSIDE, "talk"))
+    assert delays == [5, 60, 180, 300]
+
+
+def test_a_bad_annotation_of_a_pod_stops_nothing(bed: Bed) -> None:
+    bad = pod(READY, **RUNNING)
+    bad["metadata"]["annotations"][RESTARTS_ANNOTATION] = "x"
+    bed.cluster.have(space(), session(), claim(), bad)
+    assert (bed.session()["state"], bed.session()["restarts"]) == ("idle", 0)
+
+
+def lost_node() -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": "node-1"},
+        "spec": {"taints": [{"key": OUT_OF_SERVICE_TAINT, "effect": "NoExecute"}]},
+        "status": {"conditions": [{"type": "Ready", "status": "Unknown"}]},
+    }
+
+
+@pytest.mark.parametrize("nodes", [[], [lost_node()]], ids=["gone", "out of service"])
+def test_a_pod_on_a_lost_node_is_replaced_by_force(bed: Bed, nodes: list[Manifest]) -> None:
+    bed.cluster.have(space(), session(), claim(), pod(READY, **RUNNING), *nodes)
+    look_at_everything(bed.context)
+    assert bed.woken() == {"talk"}
+    assert reasons(bed.session())["PodReady"] == "NodeLost"
+    assert (bed.cluster.forced, bed.cluster.events) == (["Pod 'talk'"], ["PodReplaced"])
+    bed.session()
+    assert bed.cluster.made == ["Pod 'talk'"]
+
+
+def test_a_pod_on_a_node_that_only_does_not_answer_is_not_forced(bed: Bed) -> None:
+    silent = lost_node()
+    silent["spec"] = {"taints": [{"key": "node.kubernetes.io/unreachable", "effect": "NoExecute"}]}
+    bed.cluster.have(space(), session(), claim(), pod(READY, **RUNNING), silent)
+    bed.session()
+    look_at_everything(bed.context)
+    bed.session()
+    assert bed.cluster.deleted == []
+
+
+def test_a_node_that_is_back_loses_no_pod(bed: Bed) -> None:
+    back = lost_node()
+    back["status"] = {"conditions": [READY]}
+    bed.context.lost_nodes.add("node-1")
+    bed.cluster.have(space(), session(), claim(), pod(READY, **RUNNING), back)
+    bed.session()
+    assert bed.cluster.deleted == []
+
+
+def test_a_pod_that_cannot_start_is_replaced_once_its_image_is_mended(bed: Bed) -> None:
+    waiting = {"reason": "ImagePullBackOff", "message": "not found"}
+    stuck = {"containerStatuses": [{"name": "host", "state": {"waiting": waiting}}]}
+    bed.cluster.have(space(), session(), claim())
+    bed.session()
+    made = bed.cluster.objects[Key(POD, "talk", INSIDE)]
+    bed.cluster.have({**made, "status": stuck})
+    assert reasons(bed.session())["PodReady"] == "ImagePullFailed"
+    assert bed.cluster.deleted == []
+    bed.cluster.have(space({"image": "registry.test/mended@sha256:1", "observedGeneration": 1}))
+    bed.session()
+    assert bed.cluster.deleted == ["Pod 'talk'"]
+    bed.session()
+    image = bed.cluster.objects[Key(POD, "talk", INSIDE)]["spec"]["containers"][-1]["image"]
+    assert image == "registry.test/mended@sha256:1"
+
+
+def test_a_pod_that_runs_is_not_replaced_for_a_new_image(bed: Bed) -> None:
+    bed.cluster.have(space(), session(), claim())
+    bed.session()
+    made = bed.cluster.objects[Key(POD, "talk", INSIDE)]
+    bed.cluster.have({**made, "status": {"conditions": [READY], **RUNNING}})
+    bed.cluster.have(space({"image": "registry.test/mended@sha256:1", "observedGeneration": 1}))
+    bed.session()
+    assert bed.cluster.deleted == []
+
+
+def test_a_look_at_a_thousand_idle_sessions_costs_a_few_lists(bed: Bed) -> None:
+    bed.cluster.have(space())
+    for number in range(1000):
+        one = session()
+        one["metadata"] |= {"name": f"s{number}", "uid": f"s{number}"}
+        bed.cluster.have(one)
+        reconcile_session(bed.context, INSIDE, f"s{number}")
+    bed.cluster.requests.clear()
+    look_at_everything(bed.context, 60)
+    assert sorted(bed.cluster.requests) == [
+        "list agentsessions",
+        "list nodes",
+        "list persistentvolumeclaims",
+        "list pods",
+        "list spaces",
+    ]
+    assert bed.woken() == set()
