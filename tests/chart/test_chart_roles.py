@@ -2,8 +2,13 @@
 
 import json
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
+from raworc_crds.names import SESSION_ACCOUNT
+from raworc_operator.builds.authorities import AUTHORITIES_NAME
+from raworc_operator.spaces.network_policy import BUILD_POLICY, CLOSED_POLICY, SESSION_POLICY
+from raworc_operator.spaces.quota import QUOTA_NAME
 from raworc_operator.spaces.registry_secret import PULL_SECRET, PUSH_SECRET
 
 Manifest = dict[str, Any]
@@ -20,7 +25,7 @@ OPERATOR = {
     ("raworc.dev", "agentsessions/finalizers"): ["update"],
     ("apiextensions.k8s.io", "customresourcedefinitions"): READ,
     ("", "namespaces"): [*READ, "create", "patch"],
-    ("", "resourcequotas"): [*READ, "create", "patch", "delete"],
+    ("", "resourcequotas"): ["list", "watch", "get", "create", "patch", "delete"],
     ("", "serviceaccounts"): ["get", "create", "patch"],
     ("", "configmaps"): ["get", "create", "patch"],
     ("", "secrets"): ["get", "create", "patch", "delete"],
@@ -42,12 +47,11 @@ API = {
 
 
 def _granted(role: Manifest) -> dict[tuple[str, str], list[str]]:
-    return {
-        (group, resource): rule["verbs"]
-        for rule in role["rules"]
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-    }
+    granted: dict[tuple[str, str], list[str]] = {}
+    for rule in role["rules"]:
+        for key in product(rule["apiGroups"], rule["resources"]):
+            granted.setdefault(key, []).extend(rule["verbs"])
+    return granted
 
 
 def test_the_operator_may_do_exactly_this(find: Find) -> None:
@@ -89,6 +93,22 @@ def test_only_the_operator_has_secrets_and_only_two_by_their_names(render: Rende
     assert granting == [("raworc-operator", [PUSH_SECRET, PULL_SECRET])]
 
 
+def test_what_the_operator_names_always_alike_is_granted_by_that_name(find: Find) -> None:
+    named = {
+        resource: rule["resourceNames"]
+        for rule in find("ClusterRole", "raworc-operator")["rules"]
+        for resource in rule["resources"]
+        if "resourceNames" in rule
+    }
+    assert named == {
+        "resourcequotas": [QUOTA_NAME],
+        "serviceaccounts": [SESSION_ACCOUNT],
+        "configmaps": [AUTHORITIES_NAME],
+        "networkpolicies": [CLOSED_POLICY, SESSION_POLICY, BUILD_POLICY],
+        "secrets": [PUSH_SECRET, PULL_SECRET],
+    }
+
+
 def test_every_role_is_bound_to_the_account_of_its_part(find: Find, render: Render) -> None:
     bindings = [found for found in render() if found["kind"].endswith("RoleBinding")]
     assert len(bindings) == 3
@@ -99,6 +119,26 @@ def test_every_role_is_bound_to_the_account_of_its_part(find: Find, render: Rend
         assert subject == {"kind": "ServiceAccount", "name": name, "namespace": "raworc-system"}
         pod = find("Deployment", name)["spec"]["template"]["spec"]
         assert pod["serviceAccountName"] == name
+
+
+def test_the_admission_policy_is_about_the_operators_account(find: Find) -> None:
+    spec = find("ValidatingAdmissionPolicy", "raworc-operator")["spec"]
+    (condition,) = spec["matchConditions"]
+    account = "system:serviceaccount:raworc-system:raworc-operator"
+    assert condition["expression"] == f"request.userInfo.username == '{account}'"
+    assert spec["failurePolicy"] == "Fail"
+    binding = find("ValidatingAdmissionPolicyBinding", "raworc-operator")["spec"]
+    assert binding == {"policyName": "raworc-operator", "validationActions": ["Deny"]}
+
+
+def test_the_admission_policy_follows_the_values(find: Find, render: Render) -> None:
+    flags = ("--set", "operator.serviceAccount.name=op,namespacePrefix=team-")
+    text = json.dumps(find("ValidatingAdmissionPolicy", "raworc-operator", *flags)["spec"])
+    assert "system:serviceaccount:raworc-system:op'" in text
+    assert "== 'team-' + one.metadata" in text
+    assert "raworc-NAME" not in text
+    kinds = {found["kind"] for found in render("--set", "admissionPolicy.enabled=false")}
+    assert not [kind for kind in kinds if "Admission" in kind]
 
 
 def test_roles_and_accounts_can_be_left_to_others(find: Find, render: Render) -> None:
