@@ -6,6 +6,19 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseTls:
+    """By what MySQL is verified, which it always is, and what it may verify in turn.
+
+    The files are read for each connection, so that they may change.
+    """
+
+    # None: the authorities that the image trusts.
+    authorities: Path | None = None
+    # A folder with tls.crt and tls.key.
+    client_dir: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DatabaseSettings:
     """Where MySQL is, and who asks."""
 
@@ -14,6 +27,7 @@ class DatabaseSettings:
     name: str
     user: str
     password: str = field(repr=False)
+    tls: DatabaseTls | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,7 @@ def database_from_environment(environ: Mapping[str, str]) -> DatabaseSettings:
         name=_required(environ, "RAWORC_DATABASE_NAME"),
         user=_required(environ, "RAWORC_DATABASE_USER"),
         password=_required(environ, "RAWORC_DATABASE_PASSWORD"),
+        tls=_database_tls(environ),
     )
 
 
@@ -58,8 +73,19 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         namespace=environ.get("RAWORC_NAMESPACE") or "raworc-system",
         namespace_prefix=environ.get("RAWORC_NAMESPACE_PREFIX") or "raworc-",
         token_seconds=_number(environ, "RAWORC_TOKEN_SECONDS", 3600),
-        hosts_tls_dir=_folder(environ, "RAWORC_HOSTS_TLS_DIR"),
+        hosts_tls_dir=_path(environ, "RAWORC_HOSTS_TLS_DIR"),
     )
+
+
+def _database_tls(environ: Mapping[str, str]) -> DatabaseTls | None:
+    found = DatabaseTls(
+        _path(environ, "RAWORC_DATABASE_AUTHORITIES"),
+        _path(environ, "RAWORC_DATABASE_CLIENT_DIR"),
+    )
+    is_on = _boolean(environ, "RAWORC_DATABASE_TLS")
+    if not is_on and found != DatabaseTls():
+        raise SystemExit("RAWORC_DATABASE_TLS must be 'true' where its files are given.")
+    return found if is_on else None
 
 
 def _required(environ: Mapping[str, str], name: str) -> str:
@@ -69,8 +95,15 @@ def _required(environ: Mapping[str, str], name: str) -> str:
     return value
 
 
-def _folder(environ: Mapping[str, str], name: str) -> Path | None:
+def _path(environ: Mapping[str, str], name: str) -> Path | None:
     return Path(environ[name]) if environ.get(name) else None
+
+
+def _boolean(environ: Mapping[str, str], name: str) -> bool:
+    value = environ.get(name) or "false"
+    if value not in {"true", "false"}:
+        raise SystemExit(f"{name} must be 'true' or 'false', but is '{value}'.")
+    return value == "true"
 
 
 def _number(environ: Mapping[str, str], name: str, default: int) -> int:

@@ -117,6 +117,34 @@ class SecretKeyReference(Values):
     )
 
 
+class AuthoritiesReference(SecretKeyReference):
+    """One key of a Secret, with certificates (PEM) in it."""
+
+    key: Annotated[str, StringConstraints(pattern=r"^[-._A-Za-z0-9]+$", max_length=253)] = Field(
+        "ca.crt", description="key in the Secret"
+    )
+
+
+class DatabaseTls(Values):
+    """TLS to a MySQL that the chart does not run; its certificate is always verified."""
+
+    enabled: bool = Field(
+        default=False,
+        description="whether the API server speaks to it over TLS only, and verifies it",
+    )
+    authorities_secret_ref: AuthoritiesReference = Field(
+        AuthoritiesReference(),
+        description="the Secret with the authorities it is verified by; none: the usual ones",
+    )
+    client_secret: Name = Field(
+        "",
+        description=(
+            "name of a Secret (kubernetes.io/tls) with the certificate that the API server shows;"
+            " empty: none"
+        ),
+    )
+
+
 class ExternalDatabase(Values):
     """A MySQL that the chart does not run."""
 
@@ -131,6 +159,7 @@ class ExternalDatabase(Values):
     password_secret_ref: SecretKeyReference = Field(
         SecretKeyReference(), description="the Secret with the password"
     )
+    tls: DatabaseTls = Field(DatabaseTls(), description="TLS to it")
 
 
 class ExternalRegistry(Values):

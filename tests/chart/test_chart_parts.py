@@ -39,9 +39,27 @@ def test_the_api_is_told_of_an_external_database(find: Find) -> None:
     database = api_settings.from_environment(_environment(told)).database
     assert (database.host, database.port) == ("mysql.example.com", 3307)
     assert (database.name, database.user) == ("agents", "agents")
+    assert database.tls == api_settings.DatabaseTls(
+        authorities=Path("/etc/raworc/database/authorities/ca.crt"),
+        client_dir=Path("/etc/raworc/database/client"),
+    )
     (container,) = told["spec"]["template"]["spec"]["containers"]
     (password,) = (e for e in container["env"] if e["name"] == "RAWORC_DATABASE_PASSWORD")
     assert password["valueFrom"]["secretKeyRef"] == {"name": "database", "key": "secret"}
+
+
+def test_the_files_of_the_databases_tls_are_mounted_for_the_migration_too(find: Find) -> None:
+    pod = find("Deployment", "raworc-api", values="external")["spec"]["template"]["spec"]
+    volumes = {volume["name"]: volume.get("secret") for volume in pod["volumes"]}
+    assert volumes["database-authorities"] == {
+        "secretName": "database-ca",
+        "items": [{"key": "root.pem", "path": "ca.crt"}],
+    }
+    assert volumes["database-client"]["secretName"] == "database-client"
+    for container in (*pod["initContainers"], *pod["containers"]):
+        mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+        assert mounts["/etc/raworc/database/authorities"] == "database-authorities"
+        assert mounts["/etc/raworc/database/client"] == "database-client"
 
 
 def test_the_operator_understands_what_it_is_told(find: Find) -> None:

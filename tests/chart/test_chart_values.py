@@ -131,6 +131,11 @@ def test_a_key_that_nobody_knows_is_refused(template: Run, key: str) -> None:
         ("externalRegistry.pushSecret=x", "pushSecret must be empty when registry.enabled is true"),
         ("externalRegistry.pullSecret=x", "pullSecret must be empty when registry.enabled is true"),
         ("ingress.enabled=true", "ingress.host must be set"),
+        ("externalDatabase.tls.enabled=true", "must be false when mysql.enabled is true"),
+        ("externalDatabase.tls.clientSecret=x", "externalDatabase.tls.enabled must be true"),
+        ("networks.egress[0].ports[0]=80", "oneOf"),
+        ("builds.egress[0].cidr=any", "does not match pattern"),
+        ("networks.clusterRanges[0]=10.0.0.0", "does not match pattern"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_reason(template: Run, flag: str, words: str) -> None:

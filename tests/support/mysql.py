@@ -7,13 +7,15 @@ without it a container is started from ``RAWORC_TEST_MYSQL_IMAGE``.
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, delete, text
 from sqlalchemy.exc import OperationalError
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+from tests.support.authority import Certificate
 
 from raworc_api.accounts.tables import Role
 from raworc_api.core.database import database_engine, database_url
@@ -40,6 +42,21 @@ def running_mysql() -> Iterator[DatabaseSettings]:
         yield _parse(given)
         return
     container = _start_container()
+    try:
+        server = _settings(_published_port(container))
+        _await(server)
+        yield server
+    finally:
+        _docker("rm", "--force", "--volumes", container)
+
+
+@contextmanager
+def running_tls_mysql(folder: Path, certificate: Certificate) -> Iterator[DatabaseSettings]:
+    """Run a server that shows a certificate, and verifies clients by the folder's ``ca.pem``."""
+    (folder / "server.pem").write_text(certificate.chain)
+    (folder / "server.key").write_text(certificate.key)
+    shown = ("--ssl-cert=/tls/server.pem", "--ssl-key=/tls/server.key", "--ssl-ca=/tls/ca.pem")
+    container = _start_container(*shown, mounts=(f"{folder}:/tls:ro",))
     try:
         server = _settings(_published_port(container))
         _await(server)
@@ -86,11 +103,12 @@ def _settings(port: int) -> DatabaseSettings:
     return DatabaseSettings("127.0.0.1", port, "mysql", "root", PASSWORD)
 
 
-def _start_container() -> str:
+def _start_container(*options: str, mounts: Sequence[str] = ()) -> str:
     image = os.environ.get("RAWORC_TEST_MYSQL_IMAGE", IMAGE)
     flags = ("--detach", "--rm", "--tmpfs", "/var/lib/mysql", "--publish", "127.0.0.1::3306")
     password = f"MYSQL_ROOT_PASSWORD={PASSWORD}"
-    return _docker("run", *flags, "--env", password, image, "mysqld", *FAST)
+    mounted = [f"--volume={mount}" for mount in mounts]
+    return _docker("run", *flags, "--env", password, *mounted, image, "mysqld", *FAST, *options)
 
 
 def _published_port(container: str) -> int:

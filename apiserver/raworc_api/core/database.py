@@ -13,7 +13,7 @@ from sqlalchemy.orm import sessionmaker
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session
 
-from raworc_api.settings import DatabaseSettings
+from raworc_api.settings import DatabaseSettings, DatabaseTls
 
 # Threads that use the database, by what they are for; each has at most one connection. Five
 # replicas (four, and one more while they are replaced) and five migrations stay below MySQL's
@@ -127,7 +127,7 @@ def database_engine(
         pool_reset_on_return=None,
         # An error goes to the log, and what people say to agents does not belong there.
         hide_parameters=True,
-        connect_args=_connect_arguments(patience),
+        connect_args=_connect_arguments(settings.tls, patience),
     )
 
 
@@ -142,10 +142,25 @@ def check_database(database: Database) -> None:
         db.connection().execute(text("SELECT 1"))
 
 
-def _connect_arguments(patience: int) -> dict[str, Any]:
-    return {
+def _connect_arguments(tls: DatabaseTls | None, patience: int) -> dict[str, Any]:
+    return _tls_arguments(tls) | {
         "connect_timeout": _CONNECT_SECONDS,
         "read_timeout": patience,
         "write_timeout": patience,
         "init_command": f"SET SESSION innodb_lock_wait_timeout = {_LOCK_SECONDS}",
+    }
+
+
+def _tls_arguments(tls: DatabaseTls | None) -> dict[str, Any]:
+    if tls is None:
+        return {}
+    files = {
+        "ca": tls.authorities,
+        "cert": tls.client_dir and tls.client_dir / "tls.crt",
+        "key": tls.client_dir and tls.client_dir / "tls.key",
+    }
+    # Anything less goes on without TLS where the server offers none.
+    return {
+        "ssl_mode": "VERIFY_IDENTITY",
+        "ssl": {name: str(file) for name, file in files.items() if file},
     }

@@ -55,6 +55,58 @@ http{{ if .Values.api.hosts.tls.secretName }}s{{ end }}://{{ include "raworc.ful
       name: {{ required "externalDatabase.passwordSecretRef.name must be set when mysql.enabled is false" $external.passwordSecretRef.name }}
       key: {{ $external.passwordSecretRef.key }}
       {{- end }}
+{{- $tls := $external.tls -}}
+{{- if and (or $tls.authoritiesSecretRef.name $tls.clientSecret) (not $tls.enabled) }}{{ fail "externalDatabase.tls.enabled must be true when its Secrets are set" }}{{ end -}}
+{{- if $tls.enabled }}
+{{- if .Values.mysql.enabled }}{{ fail "externalDatabase.tls.enabled must be false when mysql.enabled is true" }}{{ end }}
+- name: RAWORC_DATABASE_TLS
+  value: "true"
+{{- if $tls.authoritiesSecretRef.name }}
+- name: RAWORC_DATABASE_AUTHORITIES
+  value: /etc/raworc/database/authorities/ca.crt
+{{- end }}
+{{- if $tls.clientSecret }}
+- name: RAWORC_DATABASE_CLIENT_DIR
+  value: /etc/raworc/database/client
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* The files of the database's TLS, as mounts and as volumes of the API server. */}}
+{{- define "raworc.databaseMounts" -}}
+{{- if .Values.externalDatabase.tls.authoritiesSecretRef.name }}
+- name: database-authorities
+  mountPath: /etc/raworc/database/authorities
+  readOnly: true
+{{- end }}
+{{- if .Values.externalDatabase.tls.clientSecret }}
+- name: database-client
+  mountPath: /etc/raworc/database/client
+  readOnly: true
+{{- end }}
+{{- end -}}
+
+{{- define "raworc.databaseVolumes" -}}
+{{- with .Values.externalDatabase.tls.authoritiesSecretRef }}
+{{- if .name }}
+- name: database-authorities
+  secret:
+    secretName: {{ .name }}
+    items:
+      - key: {{ .key }}
+        path: ca.crt
+{{- end }}
+{{- end }}
+{{- with .Values.externalDatabase.tls.clientSecret }}
+- name: database-client
+  secret:
+    secretName: {{ . }}
+    items:
+      - key: tls.crt
+        path: tls.crt
+      - key: tls.key
+        path: tls.key
+{{- end }}
 {{- end -}}
 
 {{/* The registry, as environment of the operator. */}}

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from raworc_api.settings import from_environment
+from raworc_api.settings import DatabaseTls, from_environment
 
 GIVEN = {
     "RAWORC_DATABASE_HOST": "mysql",
@@ -35,3 +35,17 @@ def test_what_is_no_number_is_named(value: str) -> None:
 
 def test_the_password_is_not_shown_with_the_settings() -> None:
     assert "secret" not in repr(from_environment(GIVEN))
+
+
+def test_the_database_is_verified_where_it_speaks_tls() -> None:
+    assert from_environment(GIVEN).database.tls is None
+    told = {"RAWORC_DATABASE_TLS": "true", "RAWORC_DATABASE_AUTHORITIES": "/ca.crt"}
+    assert from_environment({**GIVEN, **told}).database.tls == DatabaseTls(Path("/ca.crt"))
+
+
+@pytest.mark.parametrize(
+    "told", [{"RAWORC_DATABASE_TLS": "yes"}, {"RAWORC_DATABASE_CLIENT_DIR": "/client"}]
+)
+def test_tls_of_the_database_is_on_or_off(told: dict[str, str]) -> None:
+    with pytest.raises(SystemExit, match="RAWORC_DATABASE_TLS must be 'true'"):
+        from_environment({**GIVEN, **told})
