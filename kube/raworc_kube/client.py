@@ -26,7 +26,8 @@ from raworc_kube.errors import (
 from raworc_kube.objects import Key, Kind, Manifest, key_of, kind_of
 
 _CONNECTIONS = 32
-_PAGE = 500
+# The parsed page is what a long list costs in memory at once.
+_PAGE = 100
 _WATCH_SECONDS = 55
 _MAX_MESSAGE = 500
 
@@ -104,7 +105,10 @@ class Cluster(Protocol):
         """Return an object, or None where there is none."""
 
     def list_all(self, kind: Kind, namespace: str | None = None, labels: str = "") -> Listing:
-        """Return all objects of a kind, of one namespace or of all, that carry the labels."""
+        """Return all objects of a kind, of one namespace or of all, that carry the labels.
+
+        They come without ``managedFields``.
+        """
 
     def count(self, kind: Kind, namespace: str, labels: str = "") -> int:
         """Count the objects of a kind in a namespace, without reading them."""
@@ -154,12 +158,15 @@ class KubernetesCluster:
             return None
 
     def list_all(self, kind: Kind, namespace: str | None = None, labels: str = "") -> Listing:
-        """Return all objects of a kind, of one namespace or of all, that carry the labels."""
+        """Return all objects of a kind, of one namespace or of all, that carry the labels.
+
+        They come without ``managedFields``.
+        """
         identity = {"apiVersion": kind.api_version, "kind": kind.name}
         items: list[Manifest] = []
         version = ""
         for page in self._pages(kind, namespace, labels, _JSON):
-            items += ({**identity, **item} for item in page.get("items") or [])
+            items += ({**identity, **_lean(item)} for item in page.get("items") or [])
             version = (page.get("metadata") or {}).get("resourceVersion", "")
         return Listing(items, version)
 
@@ -322,6 +329,12 @@ def connect(patience: Patience = PATIENT) -> client.ApiClient:
     configuration.connection_pool_maxsize = _CONNECTIONS
     configuration.retries = patience.retries
     return client.ApiClient(configuration)
+
+
+def _lean(item: Manifest) -> Manifest:
+    # Who owns which field is half of an object, and nobody who lists them asks for it.
+    item["metadata"].pop("managedFields", None)
+    return item
 
 
 def _event(line: Manifest) -> Event:

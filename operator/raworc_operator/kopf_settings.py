@@ -14,6 +14,8 @@ from raworc_operator.labels import MANAGED_BY
 # A watch that the server ends by itself is opened again at once; one that hangs is noticed.
 _SERVER_TIMEOUT_SECONDS, _CLIENT_TIMEOUT_SECONDS = 300, 330
 _REQUEST_TIMEOUT_SECONDS = 30
+# What kopf holds of a list at once, and how long of each object after its event.
+_PAGE, _IDLE_SECONDS = 100, 0.2
 _EXIT_SECONDS = 10
 
 
@@ -27,6 +29,8 @@ def operator_settings() -> kopf.OperatorSettings:
     settings.posting.reporting_component = MANAGED_BY
     settings.watching.server_timeout = _SERVER_TIMEOUT_SECONDS
     settings.watching.client_timeout = _CLIENT_TIMEOUT_SECONDS
+    settings.watching.chunk_size = _PAGE
+    settings.queueing.idle_timeout = _IDLE_SECONDS
     settings.networking.request_timeout = _REQUEST_TIMEOUT_SECONDS
     settings.process.ultimate_exiting_timeout = _EXIT_SECONDS
     for kind, label in (

@@ -24,6 +24,7 @@ from raworc_operator.sessions.view import (
     seconds_without_pod,
 )
 from raworc_operator.sessions.volume import session_claim
+from raworc_operator.settings import Settings
 from raworc_operator.spaces.registry_secret import image_pull_secrets
 from raworc_operator.status import status_patch
 
@@ -46,7 +47,7 @@ def reconcile_session(context: Context, namespace: str, name: str) -> float | No
         _report(context, session, invalid_status(session, spec_errors(error), context.now()))
         return None
     view = _look(context, session, spec)
-    plan = plan_session(view, builders(context), context.now())
+    plan = plan_session(view, builders(context.settings), context.now())
     view, blocker = _act(context, view, plan)
     _report(context, session, session_status(view, blocker, context.now()))
     if blocker is not None and blocker.reason is SessionReason.QUOTA_EXCEEDED:
@@ -82,9 +83,8 @@ def trigger_again(
         context.trigger_waiting(namespace)
 
 
-def builders(context: Context) -> Builders:
+def builders(settings: Settings) -> Builders:
     """Return what makes the children of sessions."""
-    settings = context.settings
     return Builders(
         pod=lambda view: with_template(
             session_pod(
@@ -100,7 +100,7 @@ def builders(context: Context) -> Builders:
 
 def needs_attention(context: Context, view: SessionSnapshot) -> bool:
     """Say whether a pass over this session would write anything."""
-    plan = plan_session(view, builders(context), context.now())
+    plan = plan_session(view, builders(context.settings), context.now())
     status = session_status(view, plan.blocker, context.now())
     return not plan.is_empty or bool(status_patch(view.session, status))
 

@@ -73,10 +73,10 @@ def _lost_volume(view: SessionSnapshot) -> Blocker | None:
     if view.claim_presence is Presence.PRESENT and phase != "Lost":
         return None
     if view.claim_presence is Presence.PRESENT:
-        words = "The volume behind the claim is gone, and with it the files of the session."
+        words = "The volume is gone, and with it the files of the session."
         return Blocker(SessionReason.VOLUME_LOST, words)
     if view.claim_presence is Presence.GOING:
-        words = "The claim of the volume is being deleted; it goes once the pod stops."
+        words = "The volume's claim is being deleted; it is removed once the pod stops."
         return Blocker(SessionReason.VOLUME_LOST, words)
     return None
 
@@ -91,7 +91,7 @@ def _volume_condition(view: SessionSnapshot) -> Condition:
             SessionCondition.VOLUME_READY,
             Status.TRUE,
             SessionReason.VOLUME_BOUND,
-            "The volume is there.",
+            "The volume is bound.",
         )
     return observed(
         SessionCondition.VOLUME_READY,
@@ -104,13 +104,13 @@ def _volume_condition(view: SessionSnapshot) -> Condition:
 def _why_pending(view: SessionSnapshot) -> str:
     if view.claim_presence is Presence.FOREIGN:
         return (
-            f"A claim named '{view.name}' is there that is not this session's; "
-            "if it is an earlier session's, it is being removed."
+            f"A claim named '{view.name}' exists that does not belong to this session; "
+            "if an earlier session left it, it is being removed."
         )
     if view.claim is None:
-        return "The claim of the volume is not made yet."
+        return "The volume has not been claimed yet."
     storage_class = (view.claim.get("spec") or {}).get("storageClassName") or "the default"
-    return f"The claim waits for a volume of storage class '{storage_class}'."
+    return f"The claim is waiting for a volume of storage class '{storage_class}'."
 
 
 def _pod_condition(view: SessionSnapshot, blocker: Blocker | None) -> Condition:
@@ -129,22 +129,22 @@ def _pod_reason(view: SessionSnapshot, blocker: Blocker | None) -> Blocker:
     if blocker is not None:
         return blocker
     if pod is not None and is_ready(pod):
-        return Blocker(SessionReason.POD_RUNNING, "The pod works.")
+        return Blocker(SessionReason.POD_RUNNING, "The pod is ready.")
     return Blocker(SessionReason.POD_PENDING, _why_not_running(view))
 
 
 def _why_not_running(view: SessionSnapshot) -> str:
     match view.pod_presence:
         case Presence.ABSENT:
-            return "The pod is not made yet."
+            return "The pod has not been created yet."
         case Presence.FOREIGN:
-            return f"A pod named '{view.name}' is there that is not this session's."
+            return f"A pod named '{view.name}' exists that does not belong to this session."
         case Presence.GOING:
-            return "The former pod is stopping; a new one follows."
+            return "The previous pod is stopping; a new one will be created."
         case _:
             annotations = (view.pod or {})["metadata"].get("annotations") or {}
             replaced = annotations.get(REPLACES_ANNOTATION)
-            return f"The pod starts. {replaced}" if replaced else "The pod starts."
+            return f"The pod is starting. {replaced}" if replaced else "The pod is starting."
 
 
 def _host_condition(report: HostState | None) -> Condition:
@@ -153,7 +153,7 @@ def _host_condition(report: HostState | None) -> Condition:
             SessionCondition.HOST_READY,
             Status.TRUE,
             SessionReason.HOST_REPORTED,
-            "The host takes messages.",
+            "The host is taking messages.",
         )
     return observed(
         SessionCondition.HOST_READY,

@@ -42,7 +42,7 @@ def _ended(pod: Manifest) -> Blocker | None:
     reason = status.get("reason") or disrupted.get("reason") or ""
     message = status.get("message") or disrupted.get("message") or ""
     if {status.get("reason"), disrupted.get("reason")} & _LOST_REASONS:
-        return Blocker(SessionReason.NODE_LOST, message or "The node of the pod does not answer.")
+        return Blocker(SessionReason.NODE_LOST, message or "The pod's node does not answer.")
     if status.get("reason") == "Evicted":
         return Blocker(SessionReason.EVICTED, message or "The node evicted the pod.")
     if status.get("phase") not in {"Failed", "Succeeded"} or _was_stopped(pod):
@@ -66,7 +66,7 @@ def _unschedulable(pod: Manifest) -> Blocker | None:
     scheduled = condition(pod, "PodScheduled")
     if scheduled.get("status") != "False":
         return None
-    message = scheduled.get("message") or "No node takes the pod."
+    message = scheduled.get("message") or "No node can run the pod."
     return Blocker(SessionReason.UNSCHEDULABLE, message)
 
 
@@ -92,11 +92,11 @@ def _container_ended(pod: Manifest) -> Blocker | None:
         return None
     if times >= _FEW_RESTARTS:
         return Blocker(SessionReason.CRASH_LOOP, _crash_loop(words, times))
-    return Blocker(SessionReason.POD_FAILED, f"The container {words}; it restarts.")
+    return Blocker(SessionReason.POD_FAILED, f"The container {words}; it is being restarted.")
 
 
 def _crash_loop(words: str, times: int) -> str:
-    return f"The container {words}; it was restarted {times} times so far."
+    return f"The container {words}; it has been restarted {times} times."
 
 
 def _unreachable(pod: Manifest) -> Blocker | None:

@@ -111,7 +111,7 @@ def start_blocker(view: SessionSnapshot, namespace_prefix: str) -> Blocker | Non
             f" '{space_namespace(wanted, namespace_prefix)}', but this one is in '{namespace}'.",
         )
     if view.space is None or is_going(view.space):
-        return Blocker(SessionReason.SPACE_NOT_FOUND, f"There is no Space '{wanted}'.")
+        return Blocker(SessionReason.SPACE_NOT_FOUND, f"Space '{wanted}' does not exist.")
     return _unknown_agent(view) or _missing_image(view)
 
 
@@ -226,7 +226,7 @@ def restart_blocker(view: SessionSnapshot) -> Blocker:
         return former
     if former.reason is SessionReason.CRASH_LOOP:
         return former
-    words = f"The pod failed {number} times, and is tried again every {_CAPPED_DELAY_SECONDS} s."
+    words = f"The pod failed {number} times; it is tried again every {_CAPPED_DELAY_SECONDS} s."
     return Blocker(SessionReason.CRASH_LOOP, f"{words} {former.message}")
 
 

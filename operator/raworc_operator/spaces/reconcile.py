@@ -114,11 +114,11 @@ def _prepare_namespace(context: Context, space: Manifest) -> Condition:
     inside = wanted["metadata"]["name"]
     found = context.cluster.find(Key(NAMESPACE, inside))
     if found is not None and is_going(found):
-        words = f"Namespace '{inside}' is being deleted; a new one follows."
+        words = f"Namespace '{inside}' is being deleted; it will be created again."
         return namespace_condition(SpaceReason.NAMESPACE_TERMINATING, words)
     if found is not None and (found["metadata"].get("labels") or {}).get(SPACE_LABEL) != name:
         words = (
-            f"Namespace '{inside}' is not this Space's; to have it adopted, label it"
+            f"Namespace '{inside}' does not belong to this Space; to have it adopted, label it"
             f" '{SPACE_LABEL}={name}'."
         )
         return namespace_condition(SpaceReason.NAMESPACE_TAKEN, words)
@@ -126,7 +126,7 @@ def _prepare_namespace(context: Context, space: Manifest) -> Condition:
         context.cluster.apply(wanted)
     except RefusedError as error:
         return namespace_condition(SpaceReason.NAMESPACE_TAKEN, str(error))
-    words = f"Namespace '{inside}' is there."
+    words = f"Namespace '{inside}' is active."
     return namespace_condition(SpaceReason.NAMESPACE_ACTIVE, words)
 
 

@@ -71,10 +71,10 @@ def namespace_condition(reason: SpaceReason, message: str) -> Condition:
 def built_condition(build: Build | None, message: str = "") -> Condition:
     """Say whether the image of the spec is there."""
     if build is None:
-        words = message or "The space has no agents: name some in `spec.agents`."
+        words = message or "The Space has no agents; list some in `spec.agents`."
         return observed(SpaceCondition.BUILT, Status.FALSE, SpaceReason.NO_AGENTS, words)
     if build.state is BuildState.COMPLETED:
-        words = f"Build '{build.id}' is there."
+        words = f"Build '{build.id}' completed."
         return observed(SpaceCondition.BUILT, Status.TRUE, SpaceReason.BUILT, words)
     if build.state is BuildState.FAILED:
         reason = build.reason or SpaceReason.BUILD_FAILED
@@ -85,7 +85,7 @@ def built_condition(build: Build | None, message: str = "") -> Condition:
 
 def unbuilt_condition(namespace: Condition) -> Condition:
     """Say that the build waits for the namespace."""
-    words = "Nothing is built before the namespace is there."
+    words = "The build is waiting for the namespace."
     return observed(SpaceCondition.BUILT, Status.FALSE, namespace.reason, words)
 
 
@@ -114,12 +114,12 @@ def _ready(view: SpaceSnapshot) -> Condition:
 def _quota_condition(quota: Manifest | None) -> Condition:
     kind = SpaceCondition.QUOTA_AVAILABLE
     if quota is None:
-        return observed(kind, Status.TRUE, SpaceReason.NO_QUOTA, "The space has no limits.")
+        return observed(kind, Status.TRUE, SpaceReason.NO_QUOTA, "The Space has no quota.")
     usage = {word: _usage(quota, name) for name, word in RESOURCE_WORDS.items()}
     limited = {word: (hard, used) for word, (hard, used) in usage.items() if hard is not None}
     words = ", ".join(f"{word}: {used} of {hard}" for word, (hard, used) in limited.items())
     if any(_left(hard, used) <= 0 for hard, used in limited.values()):
-        return observed(kind, Status.FALSE, SpaceReason.QUOTA_EXCEEDED, f"Nothing left. {words}")
+        return observed(kind, Status.FALSE, SpaceReason.QUOTA_EXCEEDED, f"Used up. {words}")
     return observed(kind, Status.TRUE, SpaceReason.WITHIN_QUOTA, words)
 
 

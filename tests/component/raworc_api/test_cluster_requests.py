@@ -173,8 +173,11 @@ def test_a_cluster_that_is_not_there_is_an_error_of_the_same_kind() -> None:
 
 
 def test_a_list_is_read_to_its_last_page(api: ApiServer, cluster: ApiCluster) -> None:
-    first = {"metadata": {"resourceVersion": "7", "continue": "more"}, "items": [{"n": 1}]}
-    last = {"metadata": {"resourceVersion": "7"}, "items": [{"n": 2}]}
+    first = {
+        "metadata": {"resourceVersion": "7", "continue": "more"},
+        "items": [{"n": 1, "metadata": {}}],
+    }
+    last = {"metadata": {"resourceVersion": "7"}, "items": [{"n": 2, "metadata": {}}]}
     api.answers += [(200, first), (200, last)]
     listing = cluster.list_all(SESSION)
     assert ([item["n"] for item in listing.items], listing.version) == ([1, 2], "7")
