@@ -35,6 +35,6 @@ crds: ## render the custom resource definitions and the chart's values from thei
 	.venv/bin/python -m helm.raworc_chart.render
 
 .PHONY: bench
-bench: ## measure on the running cluster, into bench/results.md
+bench: ## measure on the running cluster, into bench/results.md; with QUICK=1 a look of two minutes
 	@hack/tools
-	.venv/bin/python -m bench
+	.venv/bin/python -m bench $(if $(QUICK),--quick)

@@ -3,59 +3,58 @@
 from time import monotonic
 from uuid import uuid4
 
-from tests.e2e.manifests import source
-from tests.e2e.repositories import Repository
-
-from bench.ground import PIECES, Ground
+from bench.repositories import Repository
+from bench.resources import PIECES, Resources, source
 from bench.samples import Measurement, Series, spread
 from bench.starts import bare_start
 from bench.watch import Manifest, Wanted, has_condition
 from raworc.client import Client
 from raworc_crds.space import BuildState
 
+HIT, MISS = "build, done before", "first build"
 MANIFEST = {"raworc.json": '{"runtime": "python"}'}
 
 
-def measure_hit(ground: Ground) -> Measurement:
+def measure_hit(resources: Resources) -> Measurement:
     """Change a space between two branches that were both built before."""
     result = Measurement(
         Series("build: hit, PATCH of the space → ready"), Series("GET /api/v0/version")
     )
-    runs = ground.settings.runs
-    repository, space = ground.repository(), f"bench-{uuid4().hex[:6]}"
-    with ground.connect() as client:
+    runs = resources.settings.runs
+    repository, space = resources.repository(), f"bench-{uuid4().hex[:6]}"
+    with resources.connect() as client:
         commits = [_push(repository, number) for number in (1, 2)]
-        _create(ground, client, space, repository, commits[0])
-        _change(ground, client, space, repository, commits[1])
-        jobs = ground.cluster.count_jobs(f"raworc-{space}")
-        for run in range(runs):
+        _create(resources, client, space, repository, commits[0])
+        _change(resources, client, space, repository, commits[1])
+        jobs = resources.cluster.count_jobs(f"raworc-{space}")
+        for run in resources.progress.runs(HIT):
             begun = spread(run, runs)
             client.version()
             result.baseline.add(monotonic() - begun)
             begun = spread(run, runs)
-            done = _change(ground, client, space, repository, commits[run % 2])
+            done = _change(resources, client, space, repository, commits[run % 2])
             result.whole.add(done - begun)
-        if ground.cluster.count_jobs(f"raworc-{space}") != jobs:
+        if resources.cluster.count_jobs(f"raworc-{space}") != jobs:
             raise RuntimeError("A build that was done before made a Job.")
-        ground.delete_space(client, space)
+        resources.delete_space(client, space)
     return result
 
 
-def measure_miss(ground: Ground) -> Measurement:
+def measure_miss(resources: Resources) -> Measurement:
     """Create a space with an agent that was never built, and a bare pod in between."""
     result = Measurement(Series("build: miss, POST of the space → ready"), Series("bare pod"))
-    runs = ground.settings.builds
-    with ground.connect() as client:
-        session = ground.open_session(client, "echo")
-        pod = ground.cluster.read_pod(session.name, ground.namespace)
-        ground.delete_session(client, session)
-        for run in range(runs):
-            result.baseline.add(bare_start(ground, pod, spread(run, runs)))
-            repository, space = ground.repository(), f"bench-{uuid4().hex[:6]}"
+    runs = resources.settings.builds
+    with resources.connect() as client:
+        session = resources.open_session(client, "echo")
+        pod = resources.cluster.read_pod(session.name, resources.namespace)
+        resources.delete_session(client, session)
+        for run in resources.progress.runs(MISS):
+            result.baseline.add(bare_start(resources, pod, spread(run, runs)))
+            repository, space = resources.repository(), f"bench-{uuid4().hex[:6]}"
             commit = _push(repository, run)
             begun = spread(run, runs)
-            result.whole.add(_create(ground, client, space, repository, commit) - begun)
-            ground.delete_space(client, space)
+            result.whole.add(_create(resources, client, space, repository, commit) - begun)
+            resources.delete_space(client, space)
     return result
 
 
@@ -64,19 +63,19 @@ def _push(repository: Repository, number: int) -> str:
 
 
 def _create(
-    ground: Ground, client: Client, space: str, repository: Repository, commit: str
+    resources: Resources, client: Client, space: str, repository: Repository, commit: str
 ) -> float:
     begun = monotonic()
     client.create_space(space, agents=[_agent(repository, commit)])
-    return ground.spaces.first(_is_built(space, commit), begun)
+    return resources.spaces.first(_is_built(space, commit), begun)
 
 
 def _change(
-    ground: Ground, client: Client, space: str, repository: Repository, commit: str
+    resources: Resources, client: Client, space: str, repository: Repository, commit: str
 ) -> float:
     begun = monotonic()
     client.request("PATCH", f"/spaces/{space}", {"agents": [_agent(repository, commit)]})
-    return ground.spaces.first(_is_built(space, commit), begun)
+    return resources.spaces.first(_is_built(space, commit), begun)
 
 
 def _agent(repository: Repository, commit: str) -> dict[str, str]:

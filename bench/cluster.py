@@ -1,17 +1,22 @@
 """The cluster under measurement: bare objects as baselines, and the streams of its watches."""
 
 import json
+from base64 import b64decode
 from collections.abc import Iterable
 from time import sleep
 from typing import Any, cast
 
 from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
 from urllib3 import HTTPResponse
 
 from bench.watch import Manifest
 from raworc_crds import group, space
 
+SYSTEM = "raworc-system"
+AGENT = "agent"
 QUIET_LOOKS = 600
+_NOT_FOUND = 404
 
 
 class Cluster:
@@ -35,6 +40,45 @@ class Cluster:
         return _raw(
             self._custom.list_cluster_custom_object(*kind, watch=True, _preload_content=False)
         )
+
+    def read_password(self) -> str:
+        """Read the password of the account `admin`."""
+        try:
+            secret = self._core.read_namespaced_secret(
+                "raworc-admin", SYSTEM, _preload_content=False
+            )
+        except ApiException as error:
+            if error.status != _NOT_FOUND:
+                raise
+            raise SystemExit(
+                "Raworc is not installed in this cluster; `make up` does it."
+            ) from None
+        return b64decode(_plain(secret)["data"]["password"]).decode()
+
+    def delete_space(self, name: str) -> None:
+        """Delete a space, if it is there."""
+        kind = (group.GROUP, group.VERSION, space.PLURAL)
+        try:
+            self._custom.delete_cluster_custom_object(*kind, name)
+        except ApiException as error:
+            if error.status != _NOT_FOUND:
+                raise
+
+    def read_memory(self, pod: str, namespace: str) -> dict[str, int]:
+        """Read the working set of each container of a pod, by name, as its kubelet counts it."""
+        node = self.read_pod(pod, namespace)["spec"]["nodeName"]
+        found = _plain(
+            self._core.connect_get_node_proxy_with_path(
+                node, "stats/summary", _preload_content=False
+            )
+        )
+        for one in found["pods"]:
+            if (one["podRef"]["name"], one["podRef"]["namespace"]) == (pod, namespace):
+                return {
+                    container["name"]: container.get("memory", {}).get("workingSetBytes", 0)
+                    for container in one.get("containers", [])
+                }
+        return {}
 
     def read_pod(self, name: str, namespace: str) -> Manifest:
         """Read a pod as it would stand in YAML."""
@@ -98,8 +142,8 @@ def _plain(answer: object) -> Manifest:
 
 
 def bare_pod(name: str, like: Manifest, claim: str | None = None) -> Manifest:
-    """Build a pod that does nothing, with the image and the limits of a session's pod."""
-    (container,) = like["spec"]["containers"]
+    """Build a pod of one container that does nothing, like the agents' container of a session."""
+    *_, container = sorted(like["spec"]["containers"], key=lambda one: one["name"] == AGENT)
     kept = ("image", "imagePullPolicy", "resources", "securityContext")
     volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}] if claim else []
     mounts = [{"name": "data", "mountPath": "/session"}] if claim else []

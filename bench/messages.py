@@ -1,48 +1,58 @@
 """From a message to the first byte of its answer, and to the answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import monotonic
 
-from bench.ground import Ground
+from bench.resources import Resources
 from bench.samples import Measurement, Series, spread
-from bench.stream import is_answer, is_piece
+from bench.stream import Heard, is_answer, is_piece
 from raworc.client import Client
-from raworc.records import Event
+from raworc.records import Event, Session
 
 # From the id of a message to what is awaited of it.
 Awaited = Callable[[str], Callable[[Event], bool]]
 
+FIRST_BYTE, ANSWER = "first byte", "answer"
 # Which replica holds which connection changes the way: each session meets others.
-SESSIONS = 4
+RUNS_PER_SESSION = 5
 
 
-def measure_answer(ground: Ground) -> Measurement:
+def measure_answer(resources: Resources) -> Measurement:
     """Ask the echo agent, and a bare request to the API in between."""
-    return _measure(ground, "message → answer (echo agent)", "echo", is_answer)
+    result = Measurement(Series("message → answer (echo agent)"), Series("GET /api/v0/version"))
+    return _measured(resources, ANSWER, result, "echo", is_answer)
 
 
-def measure_first_byte(ground: Ground) -> Measurement:
+def measure_first_byte(resources: Resources) -> Measurement:
     """Ask an agent that answers in pieces, and a bare request to the API in between."""
-    return _measure(ground, "message → first byte (agent in pieces)", "pieces", is_piece)
+    result = Measurement(
+        Series("message → first byte (agent in pieces)"), Series("GET /api/v0/version")
+    )
+    return _measured(resources, FIRST_BYTE, result, "pieces", is_piece)
 
 
-def _measure(ground: Ground, name: str, agent: str, awaited: Awaited) -> Measurement:
-    result = Measurement(Series(name), Series("GET /api/v0/version"))
-    for number in range(SESSIONS):
-        with ground.connect() as client:
-            session = ground.open_session(client, agent)
-            stream = ground.listen(session.id)
-            for run in range(number, ground.settings.runs, SESSIONS):
-                result.baseline.add(_ask_version(client, spread(run, ground.settings.runs)))
-                begun = spread(run, ground.settings.runs)
+def _measured(
+    resources: Resources, stage: str, result: Measurement, agent: str, awaited: Awaited
+) -> Measurement:
+    runs, remaining = resources.settings.runs, resources.progress.runs(stage)
+    for _ in range(0, runs, RUNS_PER_SESSION):
+        with _conversation(resources, agent) as (client, session, stream):
+            for _, run in zip(range(RUNS_PER_SESSION), remaining, strict=False):
+                begun = spread(run, runs)
+                client.version()
+                result.baseline.add(monotonic() - begun)
+                begun = spread(run, runs)
                 message = client.post_message(session.id, f"message {run}")
                 result.whole.add(stream.until(awaited(message.id)) - begun)
                 if awaited is not is_answer:
                     stream.until(is_answer(message.id))
-            ground.delete_session(client, session)
     return result
 
 
-def _ask_version(client: Client, begun: float) -> float:
-    client.version()
-    return monotonic() - begun
+@contextmanager
+def _conversation(resources: Resources, agent: str) -> Iterator[tuple[Client, Session, Heard]]:
+    with resources.connect() as client:
+        session = resources.open_session(client, agent)
+        yield client, session, resources.listen(session.id)
+        resources.delete_session(client, session)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from bench.memory import Memory
 from bench.samples import Measurement, Series
 
 MILLI = 1000
@@ -22,9 +23,14 @@ class Target:
     measured: float
     unit: str
 
+    @property
+    def is_met(self) -> bool:
+        """Whether what was measured is within the limit."""
+        return self.measured <= self.limit
+
     def row(self) -> str:
         """Write the promise as a row of a table."""
-        is_met = "yes" if self.measured <= self.limit else "**no**"
+        is_met = "yes" if self.is_met else "**no**"
         return (
             f"| {self.promise} | {self.limit:g}{self.unit} "
             f"| {_rounded(self.measured)}{self.unit} | {is_met} |"
@@ -32,9 +38,13 @@ class Target:
 
 
 def render(
-    rows: Sequence[Measurement], targets: Sequence[Target], cluster: Mapping[str, str]
+    rows: Sequence[Measurement],
+    memory: Memory,
+    targets: Sequence[Target],
+    cluster: Mapping[str, str],
 ) -> str:
     """Write the whole report."""
+    parts = sorted(memory.containers.items())
     return "\n".join(
         [
             "# Measurements",
@@ -46,6 +56,10 @@ def render(
             *(_row(row) for row in rows),
             "",
             *_EXPLANATION,
+            "",
+            "An idle session held "
+            + ", ".join(f"{size / 2**20:.1f} MiB in `{name}`" for name, size in parts)
+            + f": {memory.whole:.1f} MiB (working set, by the kubelet).",
             "",
             "## Targets",
             "",
@@ -70,8 +84,8 @@ _EXPLANATION = (
     "  to the client hearing `idle`; what lies between is the scheduler's and the kubelet's.",
     "* Ratio: of the two medians.",
     "* Sessions and messages are heard over server-sent events, spaces and pods over a watch.",
-    "* A bare pod has the image, the limits and the security context of a session's pod, and",
-    "  sleeps.",
+    "* A bare pod has one container, with the image, the limits and the security context of the",
+    "  agents' container of a session, which sleeps.",
     "* A build that hits is a change of the space to a commit that was built before; no Job ran.",
     "  One that misses is a new space with an agent that was never built; where it has fewer than",
     "  20 runs, its p95 is the slowest of few.",

@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+REPORT = Path("bench/results.md")
+RUNS, QUICK_RUNS = 20, 3
+BUILDS, QUICK_BUILDS = 20, 1
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -12,19 +16,35 @@ class Settings:
 
     context: str
     api: str
+    git: str
     runs: int
     builds: int
-    output: Path
+    # Where the report goes; nowhere: to the standard output.
+    output: Path | None
 
 
 def from_arguments(arguments: Sequence[str]) -> Settings:
     """Read the settings of the command line."""
     parser = ArgumentParser(
-        "python -m bench", description=__doc__, formatter_class=ArgumentDefaultsHelpFormatter
+        "python -m bench",
+        description="Measure Raworc on the running cluster, each figure beside a baseline.",
+        formatter_class=ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"{QUICK_RUNS} runs, printed only: a look that takes two minutes",
     )
     parser.add_argument("--context", default="kind-raworc", help="context of kubectl")
     parser.add_argument("--api", default="http://localhost:8080", help="address of the API")
-    parser.add_argument("--runs", type=int, default=20, help="runs of each measurement")
-    parser.add_argument("--builds", type=int, default=20, help="runs of a build that misses")
-    parser.add_argument("--output", type=Path, default=Path("bench/results.md"), help="the report")
-    return Settings(**vars(parser.parse_args(arguments)))
+    parser.add_argument("--git", default="git://localhost:9418", help="the cluster's Git server")
+    parser.add_argument("--output", type=Path, default=REPORT, help="the report, unless --quick")
+    given = parser.parse_args(arguments)
+    return Settings(
+        context=given.context,
+        api=given.api,
+        git=given.git,
+        runs=QUICK_RUNS if given.quick else RUNS,
+        builds=QUICK_BUILDS if given.quick else BUILDS,
+        output=None if given.quick else given.output,
+    )

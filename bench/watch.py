@@ -45,17 +45,17 @@ class Watch:
 
 def is_added(name: str) -> Wanted:
     """Tell whether an event says that an object of this name is there."""
-    return lambda event: event["type"] == "ADDED" and _name(event) == name
+    return lambda event: event["type"] == "ADDED" and is_named(event, name)
 
 
 def is_gone(name: str) -> Wanted:
     """Tell whether an event says that an object of this name is deleted."""
-    return lambda event: event["type"] == "DELETED" and _name(event) == name
+    return lambda event: event["type"] == "DELETED" and is_named(event, name)
 
 
 def is_ready(name: str) -> Wanted:
     """Tell whether an event shows the object of this name ready."""
-    return lambda event: _name(event) == name and has_condition(event["object"], "Ready")
+    return lambda event: is_named(event, name) and has_condition(event["object"], "Ready")
 
 
 def has_condition(manifest: Manifest, kind: str) -> bool:
@@ -64,5 +64,6 @@ def has_condition(manifest: Manifest, kind: str) -> bool:
     return any(one["type"] == kind and one["status"] == "True" for one in conditions)
 
 
-def _name(event: Manifest) -> str:
-    return str(event["object"].get("metadata", {}).get("name"))
+def is_named(event: Manifest, name: str) -> bool:
+    """Tell whether an event is about the object of this name."""
+    return bool(event["object"].get("metadata", {}).get("name") == name)

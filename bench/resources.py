@@ -1,27 +1,24 @@
-"""What every measurement stands on: a built space, the ways to the API, the watches."""
+"""What every measurement uses: a built space, the ways to the API, the watches."""
 
-from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic
+from time import monotonic, sleep
 from uuid import uuid4
 
-from tests.e2e.kubectl import SYSTEM, Kubectl
-from tests.e2e.manifests import source
-from tests.e2e.progress import await_built, await_state
-from tests.e2e.repositories import Repository, new_repository
-
 from bench.cluster import Cluster
+from bench.progress import Progress
+from bench.repositories import Repository, new_repository
 from bench.settings import Settings
 from bench.stream import Heard
-from bench.watch import Watch, is_gone
+from bench.watch import Watch, has_condition, is_gone, is_named
 from raworc.client import Client
 from raworc.records import Session
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "agents"
+PATIENCE = 180
 # An agent that thinks on after its first piece: what comes all at once is sent as the answer.
 PIECES = """
 from time import sleep
@@ -33,11 +30,12 @@ def process_message(message, context):
 """
 
 
-@dataclass(frozen=True)
-class Ground:
+@dataclass(frozen=True, slots=True)
+class Resources:
     """The space of the measurements, and all that looks at it."""
 
     settings: Settings
+    progress: Progress
     cluster: Cluster
     token: str
     space: str
@@ -56,7 +54,7 @@ class Ground:
 
     def repository(self) -> Repository:
         """Begin a repository in the cluster's Git server."""
-        return new_repository(f"bench-{uuid4().hex[:12]}", self.folder)
+        return new_repository(f"bench-{uuid4().hex[:12]}", self.folder, self.settings.git)
 
     def listen(self, session_id: str) -> Heard:
         """Open the stream of a session's events."""
@@ -80,34 +78,45 @@ class Ground:
 
 
 @contextmanager
-def prepared(settings: Settings) -> Iterator[Ground]:
+def prepared(settings: Settings, progress: Progress) -> Iterator[Resources]:
     """Build the space of the measurements, and delete it afterwards."""
-    kubectl = Kubectl(settings.context)
     space = f"bench-{uuid4().hex[:6]}"
-    token = _login(settings, kubectl)
     cluster = Cluster(settings.context)
-    with TemporaryDirectory() as folder, Client(settings.api, token) as client:
+    with Client(settings.api) as client:
+        token = client.login("admin", cluster.read_password()).token
+    with TemporaryDirectory() as folder:
         try:
             spaces = Watch(cluster.space_events)
-            _build(client, space, Path(folder))
+            with Client(settings.api, token) as client:
+                _build(client, space, Path(folder), settings, spaces)
             pods = Watch(lambda: cluster.pod_events(f"raworc-{space}"))
-            yield Ground(settings, cluster, token, space, pods, spaces, Path(folder))
+            yield Resources(settings, progress, cluster, token, space, pods, spaces, Path(folder))
         finally:
-            kubectl("delete", "space", space, "--ignore-not-found")
+            cluster.delete_space(space)
 
 
-def _login(settings: Settings, kubectl: Kubectl) -> str:
-    secret = kubectl.read("secret", "raworc-admin", "-n", SYSTEM)
-    if secret is None:
-        raise SystemExit("Raworc is not installed in this cluster; `make up` does it.")
-    with Client(settings.api) as client:
-        return client.login("admin", b64decode(secret["data"]["password"]).decode()).token
+def source(name: str, repository: Repository, path: str | None = None) -> dict[str, str]:
+    """Describe an agent of a repository, as the API takes it."""
+    where = {"name": name, "repo": repository.url, "ref": "main"}
+    return where | ({"path": path} if path else {})
 
 
-def _build(client: Client, space: str, folder: Path) -> None:
-    repository = new_repository(space, folder)
-    repository.push(EXAMPLES)
+def await_state(client: Client, session_id: str, state: str) -> Session:
+    """Wait until a session is in a state."""
+    deadline = monotonic() + PATIENCE
+    while (session := client.read_session(session_id)).state != state:
+        if monotonic() > deadline:
+            raise TimeoutError(f"Session {session_id} is {session.state}, not {state}: {session}")
+        sleep(0.05)
+    return session
+
+
+def _build(client: Client, space: str, folder: Path, settings: Settings, spaces: Watch) -> None:
+    repository = new_repository(space, folder, settings.git, EXAMPLES)
     repository.push({"pieces/main.py": PIECES, "pieces/raworc.json": '{"runtime": "python"}'})
+    begun = monotonic()
     agents = [source(name, repository, name) for name in ("echo", "pieces")]
     client.create_space(space, agents=agents)
-    await_built(client, space)
+    spaces.first(
+        lambda event: is_named(event, space) and has_condition(event["object"], "Ready"), begun
+    )
