@@ -18,6 +18,7 @@ from raworc_kube.objects import (
     SPACE,
     Key,
     Manifest,
+    condition,
     is_going,
 )
 from raworc_operator.builds.reconcile import Pass, Progress, reconcile_build
@@ -98,12 +99,12 @@ def _reconcile_inside(
 
 
 def wake_sessions(context: Context, inside: str) -> None:
-    """Look again at the sessions of a namespace that have no pod."""
+    """Look again at the sessions of a namespace whose pod is missing or does not run."""
     for session in context.cluster.list_all(SESSION, inside).items:
         name = session["metadata"]["name"]
-        has_pod = (session.get("status") or {}).get("podName")
+        is_ready = condition(session, "PodReady").get("status") == "True"
         is_closed = (session.get("spec") or {}).get("closed")
-        if not has_pod and not is_closed and not context.waiting.waits(inside, name):
+        if not is_ready and not is_closed and not context.waiting.waits(inside, name):
             context.trigger_session(inside, name)
     context.trigger_waiting(inside)
 
