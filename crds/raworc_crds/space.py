@@ -222,6 +222,10 @@ class Build(Observed):
     message: Annotated[str, StringConstraints(max_length=2048)] | None = Field(
         None, description="Why the build failed, in a sentence."
     )
+    operator_version: Annotated[str, StringConstraints(max_length=64)] | None = Field(
+        None,
+        description="The operator that saw the build fail; another version tries it again.",
+    )
 
 
 class SpaceStatus(Observed):

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from pydantic import ValidationError
 
+from raworc_crds import __version__
 from raworc_crds.space import AgentSource, Build, BuildState, BuiltAgent, SpaceReason, SpaceSpec
 from raworc_kube.objects import Manifest, parse_time, time_text
 from raworc_operator.builds.key import PinnedAgent, build_id
@@ -21,6 +22,9 @@ _PASSING = {
     SpaceReason.REGISTRY_UNREACHABLE,
     SpaceReason.BASE_IMAGE_NOT_FOUND,
 }
+# What a registry did to a build that had begun; it is tried again after as long as it has failed.
+_SURROUNDINGS = {SpaceReason.REGISTRY_REFUSED, SpaceReason.REGISTRY_UNREACHABLE}
+_FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 10.0, 600.0
 
 
 class Step(StrEnum):
@@ -50,9 +54,28 @@ def next_step(space: Manifest, now: datetime) -> Step:
         return Step.RESOLVE
     if build.state in {BuildState.PENDING, BuildState.BUILDING}:
         return Step.FOLLOW
-    if is_unresolved(build) and seconds_to_retry(build, now) <= 0:
+    if is_retried(build) and seconds_to_retry(build, now) <= 0:
         return Step.RESOLVE
     return Step.REST
+
+
+def is_retried(build: Build) -> bool:
+    """Say whether a failed build is tried again without being asked for.
+
+    What its author has to mend is not, but for an operator of another version, which may see it
+    with other eyes.
+    """
+    if build.state is not BuildState.FAILED:
+        return False
+    return is_unresolved(build) or _is_of_surroundings(build) or _is_of_other_version(build)
+
+
+def _is_of_surroundings(build: Build) -> bool:
+    return build.reason in _SURROUNDINGS
+
+
+def _is_of_other_version(build: Build) -> bool:
+    return build.operator_version != __version__
 
 
 def is_unresolved(build: Build) -> bool:
@@ -61,10 +84,23 @@ def is_unresolved(build: Build) -> bool:
 
 
 def seconds_to_retry(build: Build, now: datetime) -> float:
-    """Say in how many seconds the refs of a build that never began are looked at again."""
-    delay = _SOON_SECONDS if build.reason in _PASSING else _LATER_SECONDS
+    """Say in how many seconds a failed build is tried again."""
     tried = parse_time(build.completion_time or time_text(now))
-    return delay - (now - tried).total_seconds()
+    return _retry_delay(build, tried) - (now - tried).total_seconds()
+
+
+def _retry_delay(build: Build, tried: datetime) -> float:
+    if is_unresolved(build):
+        return _SOON_SECONDS if build.reason in _PASSING else _LATER_SECONDS
+    if _is_of_other_version(build):
+        return 0.0
+    return growing_delay(build, tried)
+
+
+def growing_delay(build: Build, now: datetime) -> float:
+    """Say after how many seconds a build is tried again that the surroundings hold back."""
+    began = parse_time(build.start_time or time_text(now))
+    return min(max((now - began).total_seconds(), _FIRST_RETRY_SECONDS), _LAST_RETRY_SECONDS)
 
 
 def failed_before(build: Build | None, key: str, rebuild: str | None) -> bool:
@@ -75,6 +111,7 @@ def failed_before(build: Build | None, key: str, rebuild: str | None) -> bool:
         and bool(build.agents)
         and build.key == key
         and build.rebuild == rebuild
+        and not is_retried(build)
     )
 
 
@@ -90,6 +127,7 @@ def new_build(
         start_time=former.start_time if former and same else began,
         agents=[BuiltAgent(name=agent.source.name, commit=agent.commit) for agent in agents],
         rebuild=rebuild,
+        operator_version=__version__,
     )
 
 
@@ -109,6 +147,7 @@ def unresolved_build(
         rebuild=spec.rebuild,
         reason=reason,
         message=cut(message),
+        operator_version=__version__,
     )
 
 

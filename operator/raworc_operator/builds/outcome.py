@@ -20,6 +20,12 @@ _REFUSED = re.compile(
     r"(?:UNAUTHORIZED|DENIED|unexpected status code 40[13])",
     re.MULTILINE,
 )
+# How it ends when a registry cannot be reached, or cannot do its work.
+_UNREACHABLE = re.compile(
+    r"^error .*(?:GET|HEAD|POST|PUT|PATCH|Get|Head|Post|Put|Patch) \"?https?://\S+: "
+    r"(?:dial tcp|EOF|unexpected status code 5|.*(?:timeout|connection re|no such host))",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +97,13 @@ def _word(message: str) -> tuple[SpaceReason, str]:
         word = json.loads(message)
         return SpaceReason(word["reason"]), str(word["message"])
     except (ValueError, TypeError, KeyError):
-        refused = _REFUSED.search(message)
-        return SpaceReason.REGISTRY_REFUSED if refused else SpaceReason.BUILD_FAILED, message
+        return _registry_reason(message) or SpaceReason.BUILD_FAILED, message
+
+
+def _registry_reason(log: str) -> SpaceReason | None:
+    if _REFUSED.search(log):
+        return SpaceReason.REGISTRY_REFUSED
+    return SpaceReason.REGISTRY_UNREACHABLE if _UNREACHABLE.search(log) else None
 
 
 def _progress(pods: Sequence[Manifest]) -> Outcome:

@@ -7,14 +7,15 @@ from typing import NamedTuple
 
 from raworc_crds.names import build_job_name, image_repository, space_namespace
 from raworc_crds.space import Build, BuildState, SpaceReason, SpaceSpec
-from raworc_kube.errors import RefusedError
+from raworc_kube.errors import ClusterError
 from raworc_kube.objects import JOB, POD, Key, Manifest, condition, is_going, time_text
 from raworc_operator.builds.authorities import authorities
 from raworc_operator.builds.decision import (
     Step,
     failed_before,
     former_build,
-    is_unresolved,
+    growing_delay,
+    is_retried,
     new_build,
     next_step,
     pinned_agents,
@@ -83,7 +84,7 @@ def reconcile_build(work: Pass) -> Progress:
             return _resolve(work, former)
         case Step.FOLLOW if former is not None:
             return _follow(work, former)
-    retry = seconds_to_retry(former, now) if former and is_unresolved(former) else None
+    retry = seconds_to_retry(former, now) if former and is_retried(former) else None
     return Progress(former, work.former_image, retry_after=retry)
 
 
@@ -154,8 +155,11 @@ def _start(work: Pass, build: Build, agents: Sequence[PinnedAgent], base: str) -
         cluster.apply(authorities(work.name, work.namespace, settings.authorities))
     try:
         cluster.create(build_job(work.space, agents, build.id, base, settings))
-    except RefusedError as error:
-        return _failed(work, build, SpaceReason.BUILD_FAILED, str(error))
+    except ClusterError as error:
+        # A quota, a policy, a webhook: what refuses the Job now may allow it later.
+        words = f"The cluster refuses its Job, which is tried again: {cut(str(error))}"
+        delay = growing_delay(build, work.context.now())
+        return Progress(build, work.former_image, words, delay)
     _logger.info("%s: build %s began", work.name, build.id)
     words = ", ".join(f"{agent.source.name} at {agent.commit[:12]}" for agent in agents)
     work.context.tell(work.space, "BuildStarted", f"Build '{build.id}' of {words}.")

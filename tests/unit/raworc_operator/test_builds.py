@@ -9,7 +9,7 @@ from tests.unit.raworc_operator.samples import COMMIT, NOON, NOON_TEXT, source, 
 
 from raworc_crds.space import Build, BuildState, SpaceReason
 from raworc_crds.wire import dump
-from raworc_kube.objects import Manifest
+from raworc_kube.objects import Manifest, time_text
 from raworc_operator.builds.decision import (
     Step,
     failed_before,
@@ -172,13 +172,30 @@ def test_a_registry_that_refuses_the_account_is_the_reason(log: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "unexpected status code 503: busy",
+        "dial tcp 10.0.0.1:5000: connect: connection refused",
+        "dial tcp: lookup r.test: no such host",
+        "net/http: TLS handshake timeout",
+        "EOF",
+    ],
+)
+def test_a_registry_that_cannot_be_reached_is_the_reason(words: str) -> None:
+    ended = {"exitCode": 1, "message": f"error checking push permissions: {PUSH}: {words}"}
+    outcome = build_outcome(job(Failed="backoff"), [pod("1", kaniko=ended)])
+    assert outcome.reason is SpaceReason.REGISTRY_UNREACHABLE
+
+
+@pytest.mark.parametrize(
     "log",
     [
         "ERROR: GET https://index.test/simple: UNAUTHORIZED\nerror building image: exit status 1",
-        f"error checking push permissions: {PUSH}: unexpected status code 503: busy",
+        "error building image: exit status 1: dial tcp: connection refused",
+        "ERROR: GET https://index.test/simple: dial tcp: connection refused",
     ],
 )
-def test_nothing_else_is_taken_for_a_refusal(log: str) -> None:
+def test_nothing_else_is_taken_for_a_fault_of_the_registry(log: str) -> None:
     ended = {"exitCode": 1, "message": log}
     outcome = build_outcome(job(Failed="backoff"), [pod("1", kaniko=ended)])
     assert outcome.reason is SpaceReason.BUILD_FAILED
@@ -230,3 +247,26 @@ def test_a_build_whose_image_is_not_there_says_what_it_waits_for() -> None:
         "status": {"initContainerStatuses": [waiting]},
     }
     assert "ErrImagePull" in build_outcome(job(), [seen]).message
+
+
+@pytest.mark.parametrize("reason", [SpaceReason.REGISTRY_REFUSED, SpaceReason.REGISTRY_UNREACHABLE])
+def test_a_build_that_a_registry_held_back_is_tried_again_ever_later(reason: SpaceReason) -> None:
+    for seconds, delay in ((0, 10), (90, 90), (7200, 600)):
+        ended = NOON + timedelta(seconds=seconds)
+        failed = build(BuildState.FAILED, reason=reason, completion_time=time_text(ended))
+        status = {"build": dump(failed), "observedGeneration": 1}
+        assert next_step(space(status), ended + timedelta(seconds=delay - 1)) is Step.REST
+        assert next_step(space(status), ended + timedelta(seconds=delay)) is Step.RESOLVE
+        assert not failed_before(failed, key(), None)
+
+
+def test_what_its_author_has_to_mend_is_tried_again_by_another_operator_only() -> None:
+    failed = build(BuildState.FAILED, reason=SpaceReason.BUILD_FAILED, completion_time=NOON_TEXT)
+    later = NOON + timedelta(days=1)
+    status = {"build": dump(failed), "observedGeneration": 1}
+    assert next_step(space(status), later) is Step.REST
+    assert failed_before(failed, key(), None)
+    older = failed.model_copy(update={"operator_version": "0.0.1"})
+    status = {"build": dump(older), "observedGeneration": 1}
+    assert next_step(space(status), later) is Step.RESOLVE
+    assert not failed_before(older, key(), None)

@@ -19,7 +19,13 @@ from tests.unit.raworc_operator.samples import (
 )
 
 from raworc_crds.space import SpaceReason
-from raworc_kube.errors import ClusterError, ForbiddenObjectError, ObjectConflictError, RefusedError
+from raworc_kube.errors import (
+    ClusterError,
+    ForbiddenObjectError,
+    InvalidObjectError,
+    ObjectConflictError,
+    RefusedError,
+)
 from raworc_kube.objects import JOB, POD, SECRET, SESSION, SPACE, Key, Manifest
 from raworc_operator.context import Context
 from raworc_operator.nodes import OUT_OF_SERVICE_TAINT
@@ -511,3 +517,25 @@ def test_a_look_at_a_thousand_idle_sessions_costs_a_few_lists(bed: Bed) -> None:
         "list spaces",
     ]
     assert bed.woken() == set()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ForbiddenObjectError("exceeded quota: raworc"),
+        InvalidObjectError("admission webhook 'x' denied the request"),
+        ClusterError("failed calling webhook 'x': no answer"),
+    ],
+)
+def test_a_build_whose_job_is_refused_waits_and_says_so(bed: Bed, error: Exception) -> None:
+    bed.cluster.have(space({}))
+    bed.cluster.refusals["Job"] = error
+    status = bed.space()
+    assert status["build"]["state"] == "pending"
+    assert (
+        str(error) in next(one for one in status["conditions"] if one["type"] == "Built")["message"]
+    )
+    assert reconcile_space(bed.context, "team") == 10
+    del bed.cluster.refusals["Job"]
+    bed.space()
+    assert [name for name in bed.cluster.made if name.startswith("Job")] != []
