@@ -91,6 +91,18 @@ class Operator(Values):
     service_account: ServiceAccount = Field(ServiceAccount(), description="its account")
 
 
+class Sessions(Values):
+    """Sessions."""
+
+    resources: Resources = Field(
+        resources(("5m", "32Mi"), ("1", "512Mi")),
+        description=(
+            "what the agents of a session may use, where neither the session nor its Space says;"
+            " an idle session needs little"
+        ),
+    )
+
+
 class Storage(Values):
     """A volume."""
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from .networks import Networks, Openings
-from .parts import Api, Mysql, Operator, Registry
+from .parts import Api, Mysql, Operator, Registry, Sessions
 from .wire import Image, Name, Port, Text, Values, Words
 
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]*$", max_length=253)]
@@ -266,6 +266,7 @@ class ChartValues(Values):
     operator: Operator = Field(Operator(), description="the operator")
     builds: Builds = Field(Builds(), description="how spaces are built")
     ingress: Ingress = Field(Ingress(), description="the way in from outside")
+    sessions: Sessions = Field(Sessions(), description="sessions")
     networks: Networks = Field(
         Networks(), description="what sessions, builds and the parts may reach"
     )

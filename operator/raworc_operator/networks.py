@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from raworc_crds.network import PRIVATE_RANGES, Cidr, Port, Ports
 from raworc_crds.wire import Wire
@@ -62,14 +62,3 @@ class Networks(Wire):
     cluster_ranges: tuple[Cidr, ...] = ()
     sessions: Reach = Reach()
     builds: Reach = Reach()
-
-
-def read_networks(text: str) -> Networks:
-    """Read what the chart wrote, or say what of it is wrong."""
-    try:
-        return Networks.model_validate_json(text)
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, one['loc'])) or 'text'}: {one['msg']}" for one in error.errors()
-        )
-        raise SystemExit(f"RAWORC_NETWORKS is not understood: {faults}.") from None

@@ -3,8 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
-from raworc_operator.networks import Networks, read_networks
+from pydantic import BaseModel, ValidationError
+
+from raworc_crds.wire import Resources
+from raworc_operator.networks import Networks
+from raworc_operator.sessions.resources import DEFAULT_RESOURCES
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,8 @@ class Settings:
     # Hosts of repositories that may have private addresses.
     internal_git_hosts: frozenset[str] = frozenset()
     networks: Networks = field(default_factory=Networks)
+    # What the agents of a session may use where nobody says.
+    session_resources: Resources = DEFAULT_RESOURCES
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
@@ -53,7 +62,8 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         authorities=bundle.read_text(encoding="utf-8") if bundle else None,
         authorities_file=bundle,
         internal_git_hosts=_hosts(environ.get("RAWORC_INTERNAL_GIT_HOSTS", "")),
-        networks=read_networks(_required(environ, "RAWORC_NETWORKS")),
+        networks=_model(environ, "RAWORC_NETWORKS", Networks),
+        session_resources=_session_resources(environ),
     )
 
 
@@ -62,6 +72,26 @@ def _required(environ: Mapping[str, str], name: str) -> str:
     if not value:
         raise SystemExit(f"{name} must be set.")
     return value
+
+
+def _session_resources(environ: Mapping[str, str]) -> Resources:
+    name = "RAWORC_SESSION_RESOURCES"
+    found = _model(environ, name, Resources)
+    amounts = (found.requests, found.limits)
+    if not all(each and each.cpu and each.memory for each in amounts):
+        # A quota of a space refuses pods without limits.
+        raise SystemExit(f"{name} must give cpu and memory, as requests and as limits.")
+    return found
+
+
+def _model(environ: Mapping[str, str], name: str, kind: type[_Model]) -> _Model:
+    try:
+        return kind.model_validate_json(_required(environ, name))
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, one['loc'])) or 'text'}: {one['msg']}" for one in error.errors()
+        )
+        raise SystemExit(f"{name} is not understood: {faults}.") from None
 
 
 def _boolean(environ: Mapping[str, str], name: str) -> bool:

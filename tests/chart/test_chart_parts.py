@@ -9,6 +9,7 @@ import pytest
 
 from raworc_api import settings as api_settings
 from raworc_operator import settings as operator_settings
+from raworc_operator.sessions.resources import DEFAULT_RESOURCES
 
 Manifest = dict[str, Any]
 Render = Callable[..., list[Manifest]]
@@ -72,6 +73,7 @@ def test_the_operator_understands_what_it_is_told(find: Find) -> None:
     assert settings.registry_insecure
     assert settings.base_image == "raworc/agent:0.1.0"
     assert settings.image == "raworc/raworc:0.1.0"
+    assert settings.session_resources == DEFAULT_RESOURCES
 
 
 def test_the_operator_is_told_of_an_external_registry(find: Find, tmp_path: Path) -> None:

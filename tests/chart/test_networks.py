@@ -9,7 +9,7 @@ from tests.support.network_policies import Network, Place, Pod
 from raworc_crds.network import PRIVATE_RANGES
 from raworc_crds.space import SpaceSpec
 from raworc_operator.labels import BUILD_COMPONENT, SESSION_COMPONENT, labels
-from raworc_operator.networks import Networks, read_networks
+from raworc_operator.networks import Networks
 from raworc_operator.settings import Settings
 from raworc_operator.spaces.network_policy import network_policies, refused_egress
 
@@ -185,7 +185,7 @@ def rendered(find: Find, *flags: str) -> Networks:
         if container["name"] == "operator"
     ]
     (told,) = [entry["value"] for entry in containers if entry["name"] == "RAWORC_NETWORKS"]
-    return read_networks(told)
+    return Networks.model_validate_json(told)
 
 
 def network(networks: Networks, release: list[Manifest], **spec: object) -> Network:

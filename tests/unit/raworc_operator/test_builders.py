@@ -29,6 +29,7 @@ from tests.unit.raworc_operator.samples import (
 )
 
 from raworc_crds.space import Quota, SpaceSpec
+from raworc_crds.wire import Amounts, Resources, dump
 from raworc_kube.objects import Manifest
 from raworc_operator.builds.authorities import authorities
 from raworc_operator.builds.job import build_job
@@ -163,8 +164,17 @@ def test_resources_of_a_session_go_before_those_of_its_space() -> None:
 
 
 def test_a_small_limit_takes_the_request_down_and_a_large_request_the_limit_up() -> None:
-    assert session_resources({"limits": {"memory": "64Mi"}})["requests"]["memory"] == "64Mi"
+    assert session_resources({"limits": {"memory": "16Mi"}})["requests"]["memory"] == "16Mi"
     assert session_resources({"requests": {"memory": "1Gi"}})["limits"]["memory"] == "1Gi"
+
+
+def test_a_session_gets_the_installations_resources_where_nobody_says() -> None:
+    usual = Resources(
+        requests=Amounts(cpu="20m", memory="64Mi"), limits=Amounts(cpu="2", memory="1Gi")
+    )
+    assert session_resources(defaults=usual) == dump(usual)
+    merged = session_resources({"requests": {"cpu": "3"}}, None, defaults=usual)
+    assert merged["limits"] == {"cpu": "3", "memory": "1Gi"}
 
 
 def test_a_quota_names_only_what_is_limited() -> None:

@@ -1,5 +1,6 @@
 """Settings, statuses, references and names as values."""
 
+import json
 from typing import Any
 
 import pytest
@@ -28,6 +29,9 @@ ENVIRONMENT = {
     "RAWORC_IMAGE": "raworc/raworc:1",
     "RAWORC_KANIKO_IMAGE": "kaniko:1",
     "RAWORC_NETWORKS": "{}",
+    "RAWORC_SESSION_RESOURCES": json.dumps(
+        {name: {"cpu": "10m", "memory": "64Mi"} for name in ("requests", "limits")}
+    ),
 }
 
 
@@ -52,6 +56,8 @@ def test_a_setting_that_is_missing_is_named(name: str) -> None:
         ("RAWORC_CA_BUNDLE", "/nonexistent"),
         ("RAWORC_REGISTRY_PUSH_ACCOUNT", "/nonexistent"),
         ("RAWORC_REGISTRY_PULL_ACCOUNT", "/nonexistent"),
+        ("RAWORC_SESSION_RESOURCES", '{"requests": {"cpu": "1", "memory": "1Gi"}}'),
+        ("RAWORC_SESSION_RESOURCES", '{"requests": {"cpu": "much"}}'),
         ("RAWORC_NETWORKS", "none"),
         ("RAWORC_NETWORKS", '{"privateRanges": ["10.0.0.1/8"]}'),
         ("RAWORC_NETWORKS", '{"sessions": {"egress": [{"ports": [80]}]}}'),
