@@ -47,6 +47,7 @@ COPY sources/raworc_sources /opt/raworc/packages/raworc_sources
 COPY operator/raworc_operator /opt/raworc/packages/raworc_operator
 COPY apiserver/raworc_api /opt/raworc/packages/raworc_api
 COPY agent/raworc_host /opt/raworc/packages/raworc_host
+COPY agent/raworc_runner /opt/raworc/packages/raworc_runner
 RUN python -m compileall -q /opt/raworc/packages
 USER 10001:10001
 WORKDIR /tmp

@@ -6,8 +6,8 @@ source "$(dirname "$0")/env.sh"
 # inputs IMAGE: the files and folders that an image is made of, its Dockerfile first
 inputs() {
   case $1 in
-    raworc) echo Dockerfile crds/raworc_crds kube sources operator apiserver agent/raworc_host pyproject.toml uv.lock LICENSE ;;
-    agent) echo agent/Dockerfile agent/raworc_* agent/runtimes ;;
+    raworc) echo Dockerfile crds/raworc_crds kube sources operator apiserver agent/raworc_host agent/raworc_runner pyproject.toml uv.lock LICENSE ;;
+    agent) echo agent/Dockerfile agent/raworc_runner agent/runtimes ;;
   esac
 }
 

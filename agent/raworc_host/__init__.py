@@ -1,1 +1,1 @@
-"""The host of a session: PID 1 of its pod, standard library only."""
+"""The host of a session: the container that speaks to the API server, standard library only."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from raworc_host.catalogue import Agent
+from raworc_host.agents import Agent
 
 _MENTION = re.compile(r"\s*@([a-z0-9][-a-z0-9]*)(?![-\w.@])[,:]?\s*")
 _WORD = re.compile(r"\w{3,}")
@@ -56,7 +56,7 @@ def _best(agents: Sequence[Agent], content: str) -> Agent:
 
 
 def _profile(agent: Agent) -> str:
-    return " ".join((agent.name, agent.purpose, agent.description, *agent.capabilities))
+    return f"{agent.name} {agent.profile}"
 
 
 def _words(text: str) -> set[str]:

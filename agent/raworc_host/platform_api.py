@@ -3,12 +3,13 @@
 import json
 from typing import Any, TypeVar
 
-from raworc_host.connection import Connection, Response
-from raworc_host.conversation import Answer, Claim, Json, Message
+from raworc_host.connection import Body, Connection, Interrupt, Response, Whole
+from raworc_host.conversation import Answer, Attempt, Claim, Json, Message
 from raworc_host.pod_token import PodToken
 
 _BASE = "/api/v0/host"
 POLL_SECONDS = 25
+HEARTBEAT_SECONDS = 20
 _REQUEST_SECONDS = 10.0
 _ANSWER_SECONDS = 30.0
 _POLL_MARGIN_SECONDS = 10.0
@@ -50,27 +51,36 @@ class PlatformApi:
         self._connection = connection
         self._token = token
 
-    def claim(self, abandon_fd: int) -> Claim:
+    def claim(self, interrupt: Interrupt) -> Claim:
         """Become the session's host."""
-        return _understood(Claim, self._post("claim", {}, abandon_fd=abandon_fd))
+        return _understood(Claim, self._post("claim", {}, interrupt=interrupt))
 
-    def next_message(self, abandon_fd: int) -> Message | None:
+    def next_message(self, interrupt: Interrupt) -> Message | None:
         """Wait for the next message; none came when the answer is None."""
         timeout = POLL_SECONDS + _POLL_MARGIN_SECONDS
         path = f"messages/next?wait={POLL_SECONDS}"
-        reply = self._ask("GET", path, timeout=timeout, abandon_fd=abandon_fd)
+        reply = self._ask("GET", path, timeout=timeout, interrupt=interrupt)
         return _understood(Message, reply) if reply else None
 
     def post_answer(self, answer: Answer) -> Message | None:
         """Post an answer; a message that waits already comes back with it."""
-        reply = self._post("answers", answer.render(), timeout=_ANSWER_SECONDS)
+        reply = self._ask("POST", "answers", answer.render(), timeout=_ANSWER_SECONDS)
         following = (reply or {}).get("next")
         return _understood(Message, following) if following else None
 
-    def post_piece(self, message_id: str, attempt: int, index: int, text: str) -> None:
+    def post_piece(self, attempt: Attempt, index: int, text: str) -> None:
         """Post a piece of an answer that is still being given."""
-        piece = {"message_id": message_id, "attempt": attempt, "index": index, "text": text}
-        self._post("pieces", piece)
+        self._post("pieces", {**_wire(attempt), "index": index, "text": text})
+
+    def heartbeat(self, attempt: Attempt, interrupt: Interrupt) -> bool:
+        """Say that a turn goes on, and wait for a while; return whether it shall be cancelled."""
+        reply = self._post(
+            f"heartbeat?wait={HEARTBEAT_SECONDS}",
+            {**_wire(attempt), "state": "busy"},
+            timeout=HEARTBEAT_SECONDS + _POLL_MARGIN_SECONDS,
+            interrupt=interrupt,
+        )
+        return bool((reply or {}).get("cancel"))
 
     def release(self) -> None:
         """Say that this pod hosts the session no longer."""
@@ -81,28 +91,32 @@ class PlatformApi:
         path: str,
         payload: Json,
         timeout: float = _REQUEST_SECONDS,
-        abandon_fd: int | None = None,
+        interrupt: Interrupt | None = None,
     ) -> Any:  # noqa: ANN401 - JSON
         text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
-        body = text.encode("utf-8", "replace")
-        return self._ask("POST", path, body, timeout, abandon_fd)
+        body = Whole(text.encode("utf-8", "replace"))
+        return self._ask("POST", path, body, timeout, interrupt)
 
     def _ask(
         self,
         method: str,
         path: str,
-        body: bytes | None = None,
+        body: Body | None = None,
         timeout: float = _REQUEST_SECONDS,
-        abandon_fd: int | None = None,
+        interrupt: Interrupt | None = None,
     ) -> Any:  # noqa: ANN401 - JSON
         try:
             headers = {"Authorization": f"Bearer {self._token.read()}"}
             response = self._connection.request(
-                method, f"{_BASE}/{path}", headers, body, timeout, abandon_fd
+                method, f"{_BASE}/{path}", headers, body, timeout, interrupt
             )
         except OSError as error:
             raise UnavailableError(f"{method} {path}: {error}") from error
         return read_reply(f"{method} {path}", response)
+
+
+def _wire(attempt: Attempt) -> dict[str, Any]:
+    return {"message_id": attempt.message_id, "attempt": attempt.number}
 
 
 def read_reply(request: str, response: Response) -> Any:  # noqa: ANN401 - JSON

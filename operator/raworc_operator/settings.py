@@ -37,6 +37,8 @@ class Settings:
     # The text of the certificate authorities that builds and `git` trust, if not the usual ones.
     authorities: str | None = None
     authorities_file: Path | None = None
+    # The text of the certificate authorities that session pods trust the API server by.
+    hosts_authorities: str | None = None
     # Hosts of repositories that may have private addresses.
     internal_git_hosts: frozenset[str] = frozenset()
     networks: Networks = field(default_factory=Networks)
@@ -48,6 +50,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
     """Read the settings, or say which one is wrong."""
     push = _required(environ, "RAWORC_REGISTRY_PUSH")
     bundle = _file(environ, "RAWORC_CA_BUNDLE")
+    hosts = _file(environ, "RAWORC_HOSTS_AUTHORITIES")
     return Settings(
         namespace_prefix=environ.get("RAWORC_NAMESPACE_PREFIX") or "raworc-",
         api_url=_required(environ, "RAWORC_HOSTS_URL"),
@@ -61,6 +64,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         registry_pull_account=_file(environ, "RAWORC_REGISTRY_PULL_ACCOUNT"),
         authorities=bundle.read_text(encoding="utf-8") if bundle else None,
         authorities_file=bundle,
+        hosts_authorities=hosts.read_text(encoding="utf-8") if hosts else None,
         internal_git_hosts=_hosts(environ.get("RAWORC_INTERNAL_GIT_HOSTS", "")),
         networks=_model(environ, "RAWORC_NETWORKS", Networks),
         session_resources=_session_resources(environ),

@@ -89,7 +89,7 @@ def builders(settings: Settings) -> Builders:
         pod=lambda view: with_template(
             session_pod(
                 view,
-                api_url=settings.api_url,
+                settings=settings,
                 image_pull_secrets=image_pull_secrets(settings),
             )
         ),

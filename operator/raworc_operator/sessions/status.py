@@ -12,7 +12,7 @@ from raworc_crds.conditions import Condition, Status
 from raworc_crds.group import HOST_ANNOTATION
 from raworc_crds.host_report import HostReport, HostState
 from raworc_kube.objects import Manifest
-from raworc_operator.sessions.trouble import Blocker, is_ready, pod_blocker
+from raworc_operator.sessions.trouble import Blocker, agent_image, is_ready, pod_blocker
 from raworc_operator.sessions.view import (
     REPLACES_ANNOTATION,
     Presence,
@@ -38,7 +38,7 @@ def session_status(view: SessionSnapshot, blocker: Blocker | None, now: datetime
         conditions=conditions(view.session, found, now),
         pod_name=own["metadata"]["name"] if own else None,
         volume_claim_name=_claim_name(view),
-        image=own["spec"]["containers"][0]["image"] if own else None,
+        image=agent_image(own) if own else None,
         start_time=start_time(view),
         restarts=restarts(view),
         observed_generation=view.session["metadata"].get("generation"),

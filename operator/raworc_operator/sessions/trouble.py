@@ -1,12 +1,13 @@
 """What is wrong with a pod, read from its status; pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 from raworc_crds.agent_session import SessionReason
 from raworc_kube.objects import Manifest, condition, is_going, parse_time
 
+HOST_CONTAINER, AGENT_CONTAINER = "host", "agent"
 # A container that ends again and again is shown as waiting only some of the time.
 _FEW_RESTARTS = 2
 _PULL_FAILURES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
@@ -25,8 +26,7 @@ def pod_blocker(pod: Manifest) -> Blocker | None:
     return (
         _ended(pod)
         or _unschedulable(pod)
-        or _waiting(pod)
-        or _container_ended(pod)
+        or (None if is_going(pod) else _first(pod, _waiting) or _first(pod, _container_ended))
         or _unreachable(pod)
     )
 
@@ -47,7 +47,7 @@ def _ended(pod: Manifest) -> Blocker | None:
         return Blocker(SessionReason.EVICTED, message or "The node evicted the pod.")
     if status.get("phase") not in {"Failed", "Succeeded"} or _was_stopped(pod):
         return None
-    words = message or _exit(container_of(pod)) or "the pod ended"
+    words = message or next(filter(None, map(_exit, containers_of(pod))), "the pod ended")
     return Blocker(SessionReason.POD_FAILED, f"{reason}: {words}" if reason else words)
 
 
@@ -56,10 +56,12 @@ def _was_stopped(pod: Manifest) -> bool:
     going, grace = (
         pod["metadata"].get(f"deletion{part}") for part in ("Timestamp", "GracePeriodSeconds")
     )
-    ended = ((container_of(pod).get("state") or {}).get("terminated") or {}).get("finishedAt")
-    if going is None or ended is None:
+    states = [container.get("state") or {} for container in containers_of(pod)]
+    ended = [end for state in states if (end := (state.get("terminated") or {}).get("finishedAt"))]
+    if going is None or not ended:
         return going is not None
-    return parse_time(ended) >= parse_time(going) - timedelta(seconds=int(grace or 0))
+    first = min(map(parse_time, ended))
+    return first >= parse_time(going) - timedelta(seconds=int(grace or 0))
 
 
 def _unschedulable(pod: Manifest) -> Blocker | None:
@@ -70,8 +72,7 @@ def _unschedulable(pod: Manifest) -> Blocker | None:
     return Blocker(SessionReason.UNSCHEDULABLE, message)
 
 
-def _waiting(pod: Manifest) -> Blocker | None:
-    container = {} if is_going(pod) else container_of(pod)
+def _waiting(container: Mapping[str, Any]) -> Blocker | None:
     waiting = (container.get("state") or {}).get("waiting") or {}
     reason, message = waiting.get("reason", ""), waiting.get("message", "")
     if reason in _PULL_FAILURES:
@@ -85,8 +86,7 @@ def _waiting(pod: Manifest) -> Blocker | None:
     return None
 
 
-def _container_ended(pod: Manifest) -> Blocker | None:
-    container = {} if is_going(pod) else container_of(pod)
+def _container_ended(container: Mapping[str, Any]) -> Blocker | None:
     words, times = _exit(container), int(container.get("restartCount", 0))
     if not words:
         return None
@@ -110,11 +110,24 @@ def _unreachable(pod: Manifest) -> Blocker | None:
     return Blocker(SessionReason.NODE_LOST, f"Node '{node}' does not answer.")
 
 
-def container_of(pod: Manifest) -> Mapping[str, Any]:
-    """Return the status of a pod's first container."""
-    statuses = (pod.get("status") or {}).get("containerStatuses") or [{}]
-    first: Mapping[str, Any] = statuses[0]
-    return first
+def containers_of(pod: Manifest) -> list[Mapping[str, Any]]:
+    """Return the status of each container of a pod, that of the agents first."""
+    statuses = (pod.get("status") or {}).get("containerStatuses") or []
+    return sorted(statuses, key=lambda status: status.get("name") != AGENT_CONTAINER)
+
+
+def agent_image(pod: Manifest) -> str | None:
+    """Return the image that a pod's agents run from."""
+    containers = pod["spec"]["containers"]
+    # A pod of the version before has only one.
+    found = [
+        one["image"] for one in containers if one["name"] == AGENT_CONTAINER or not containers[1:]
+    ]
+    return str(found[0]) if found else None
+
+
+def _first(pod: Manifest, find: Callable[[Mapping[str, Any]], Blocker | None]) -> Blocker | None:
+    return next(filter(None, map(find, containers_of(pod))), None)
 
 
 def _exit(container: Mapping[str, Any]) -> str:

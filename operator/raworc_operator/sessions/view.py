@@ -16,7 +16,7 @@ from raworc_kube.objects import (
     is_owned_by,
     parse_time,
 )
-from raworc_operator.sessions.trouble import Blocker, container_of, is_ready
+from raworc_operator.sessions.trouble import Blocker, containers_of, is_ready
 
 # How often the pods of the session were replaced before this one; written when a pod is made.
 RESTARTS_ANNOTATION = "raworc.dev/restarts"
@@ -147,9 +147,8 @@ def restarts(view: SessionSnapshot) -> int:
     if pod is None:
         return 0 if view.status.get("startTime") is None else _count(view.status.get("restarts"))
     annotations = pod["metadata"].get("annotations") or {}
-    return _count(annotations.get(RESTARTS_ANNOTATION)) + int(
-        container_of(pod).get("restartCount", 0)
-    )
+    own = sum(int(container.get("restartCount", 0)) for container in containers_of(pod))
+    return _count(annotations.get(RESTARTS_ANNOTATION)) + own
 
 
 def _count(written: object) -> int:

@@ -33,6 +33,7 @@ class FakeApi:
         """By last word of the path: statuses to answer with, 'drop', 'fenced' or 'hang'."""
         self.history: list[dict[str, Any]] = []
         self.claims = 0
+        self.cancelled: set[str] = set()
         self.is_released = False
         self.is_closing = False
         self.gives_next = True
@@ -128,7 +129,7 @@ class Handler(BaseHTTPRequestHandler):
         payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self._is_faulty():
             return
-        word = self.path.rpartition("/")[2]
+        word = self.path.partition("?")[0].rpartition("/")[2]
         with self.api.changed:
             status, reply = getattr(self, f"_{word}")(payload)
             self.api.changed.notify_all()
@@ -158,6 +159,18 @@ class Handler(BaseHTTPRequestHandler):
         self.api.processing = None
         self.api.answers.append(payload)
         return 200, {"next": self.api.take() if self.api.gives_next else None}
+
+    def _heartbeat(self, payload: dict[str, Any]) -> tuple[int, object]:
+        def is_over() -> bool:
+            current = self.api.processing
+            return current is None or current["id"] != payload["message_id"]
+
+        self.api.changed.notify_all()
+        self.api.changed.wait_for(
+            lambda: self.api.is_closing or is_over() or payload["message_id"] in self.api.cancelled,
+            20,
+        )
+        return 200, {"cancel": payload["message_id"] in self.api.cancelled}
 
     def _release(self, _payload: object) -> tuple[int, object]:
         self.api.is_released = True

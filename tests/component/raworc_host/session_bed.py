@@ -1,4 +1,4 @@
-"""The real host process on a volume, an image and a fake API server."""
+"""The real host and the real runner on a volume, an image and a fake API server."""
 
 import json
 import os
@@ -8,17 +8,64 @@ import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 from tests.component.raworc_host.fake_api import FakeServer
 
 ROOT = Path(__file__).parents[3]
-# PID 1 of a pod adopts orphans; a subreaper does so on a machine that has its own PID 1.
+# PID 1 of a container adopts orphans; a subreaper does so on a machine that has its own PID 1.
 AS_PID_1 = """
 import ctypes, os, sys
 ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
-os.execv(sys.executable, [sys.executable, "-P", "-m", "raworc_host"])
+os.execv(sys.executable, [sys.executable, "-I", "-S", sys.argv[1]])
 """
+
+
+class Pod:
+    """A host and a runner; what is done to a pod is done to both."""
+
+    def __init__(self, host: subprocess.Popen[bytes], runner: subprocess.Popen[bytes]) -> None:
+        self.host = host
+        self.runner = runner
+
+    def terminate(self) -> None:
+        """Stop both, as the kubelet does."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill both, the one that would notice first."""
+        self.send_signal(signal.SIGKILL)
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to both."""
+        for container in (self.host, self.runner):
+            container.send_signal(number)
+
+    def poll(self) -> int | None:
+        """Return the host's exit code, if it has ended."""
+        return self.host.poll()
+
+    def wait(self, seconds: float) -> int:
+        """Wait for the host's end, and return its exit code."""
+        code = self.host.wait(seconds)
+        if code == 0:
+            assert self.runner.wait(seconds) == 0
+        return code
+
+    def end(self) -> None:
+        """End both, whatever state they are in."""
+        for container in (self.host, self.runner):
+            if container.poll() is None:
+                container.send_signal(signal.SIGTERM)
+                container.send_signal(signal.SIGTERM)
+        for container in (self.host, self.runner):
+            try:
+                container.wait(5)
+            except subprocess.TimeoutExpired:
+                container.kill()
+            container.wait(5)
 
 
 class Bed:
@@ -29,11 +76,17 @@ class Bed:
         self.session = folder / "session"
         self.agents = folder / "image" / "agents"
         self.token = folder / "token"
+        # A socket's path may have 107 characters.
+        self.socket = Path(mkdtemp(prefix="raworc-")) / "host.sock"
         self.api = server.api
         self.server = server
         self.environment: dict[str, str] = {}
         self._listed: list[dict[str, Any]] = []
         self._running = ExitStack()
+        self.runner = folder / "runner"
+        self.runner.mkdir()
+        (self.runner / "raworc_runner").symlink_to(ROOT / "agent" / "raworc_runner")
+        (self.runner / "__main__.py").symlink_to(ROOT / "agent" / "raworc_runner" / "__main__.py")
         self.session.mkdir()
         self.agents.mkdir(parents=True)
         self.token.write_text("first-token\n")
@@ -51,21 +104,28 @@ class Bed:
         manifest = json.loads((source / "raworc.json").read_text())
         self._list({"name": name, "python": sys.executable, **manifest, **entry})
 
-    def start(self, *, wait: bool = True) -> subprocess.Popen[bytes]:
-        """Start a host; ``wait`` for its claim."""
+    def start(self, *, wait: bool = True) -> Pod:
+        """Start a pod; ``wait`` for its claim."""
         claims = self.api.claims
-        with (self.folder / "output").open("ab") as output:
-            host = subprocess.Popen(  # noqa: S603 - our own program
-                [sys.executable, "-c", AS_PID_1],
-                env=self._environment(),
-                stdout=output,
-                stderr=output,
-                cwd=self.folder,
-            )
-        self._running.callback(self._end, host)
+        pod = Pod(self.start_host(), self.start_runner())
+        self._running.callback(pod.end)
         if wait:
             self.api.wait_for(lambda: self.api.claims > claims)
-        return host
+        return pod
+
+    def start_host(self) -> subprocess.Popen[bytes]:
+        """Start the host's container."""
+        return self._start([sys.executable, "-S", "-P", "-m", "raworc_host"], self._of_host())
+
+    def start_runner(self) -> subprocess.Popen[bytes]:
+        """Start the agents' container."""
+        return self._start([sys.executable, "-c", AS_PID_1, str(self.runner)], self._of_runner())
+
+    def replace_runner(self, pod: Pod) -> None:
+        """Kill all of the agents' container, and start it again, as the kubelet does."""
+        pod.runner.kill()
+        pod.runner.wait(5)
+        pod.runner = self.start_runner()
 
     def output(self) -> str:
         """Return what the pod's log shows."""
@@ -77,34 +137,41 @@ class Bed:
         return "".join(file.read_text() for file in files)
 
     def close(self) -> None:
-        """End every host."""
+        """End every pod."""
         self._running.close()
+        rmtree(self.socket.parent)
 
-    def _end(self, host: subprocess.Popen[bytes]) -> None:
-        if host.poll() is None:
-            host.send_signal(signal.SIGTERM)
-            host.send_signal(signal.SIGTERM)
-            try:
-                host.wait(5)
-            except subprocess.TimeoutExpired:
-                host.kill()
-        host.wait(5)
+    def _start(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+        with (self.folder / "output").open("ab") as output:
+            return subprocess.Popen(  # noqa: S603 - our own program
+                command, env=environment, stdout=output, stderr=output, cwd=self.folder
+            )
 
     def _list(self, entry: Mapping[str, Any]) -> None:
         self._listed.append(dict(entry))
         (self.agents.parent / "agents.json").write_text(json.dumps(self._listed))
 
-    def _environment(self) -> dict[str, str]:
+    def _of_host(self) -> dict[str, str]:
         return {
             "PATH": os.environ["PATH"],
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONPATH": str(ROOT / "agent"),
             "RAWORC_API_URL": f"http://127.0.0.1:{self.server.port}",
+            "RAWORC_SOCKET": str(self.socket),
+            "RAWORC_TOKEN_FILE": str(self.token),
+            **self.environment,
+        }
+
+    def _of_runner(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "HOME": str(self.session),
             "RAWORC_SESSION_ID": "s-1",
             "RAWORC_SPACE": "demo",
             "RAWORC_SESSION_DIR": str(self.session),
             "RAWORC_AGENTS_DIR": str(self.agents),
             "RAWORC_RUNTIMES_DIR": str(ROOT / "agent" / "runtimes"),
-            "RAWORC_TOKEN_FILE": str(self.token),
+            "RAWORC_SOCKET": str(self.socket),
             **self.environment,
         }

@@ -62,12 +62,14 @@ def test_an_async_agent_keeps_its_event_loop_between_messages(bed: Bed) -> None:
 def test_the_context_tells_who_asks_where_and_what_was_said_before(bed: Bed) -> None:
     bed.agent("tell", f"import json\n{HANDLER}return json.dumps(context)")
     bed.api.history = [{"role": "user", "content": "before", "agent": None, "created_at": "2029"}]
+    bed.api.claim_reply["settings"] = {"tone": "kind"}
     bed.start()
-    answer = bed.api.ask("hi", metadata={"tier": "silver"})
+    answer = bed.api.ask("hi", id="m-1", metadata={"tier": "silver"})
     assert answer["content"] == (
         '{"session_id": "s-1", "space": "demo", "agent": "tell", '
+        '"message_id": "m-1", "attempt": 1, '
         '"timestamp": "2030-01-02T03:04:05Z", "created_by": "anna", '
-        '"metadata": {"team": "a", "tier": "silver"}, '
+        '"metadata": {"team": "a", "tier": "silver"}, "settings": {"tone": "kind"}, '
         '"history": [{"role": "user", "content": "before", "agent": null, "created_at": "2029"}]}'
     )
 
@@ -156,7 +158,7 @@ def test_a_failed_message_names_the_cause_and_the_next_one_works(
         ("def f(:", "main.f", "LoadFailed", "SyntaxError: invalid syntax (main.py, line 1)"),
         ("raise SystemExit(7)", "main.f", "LoadFailed", "exited with code 7 while it was loaded"),
         ("", "main.process_message", "HandlerNotFound", "'main' has no 'process_message'"),
-        ("f = 1", "main.f", "HandlerNotFound", "'main.f' is no function, but a int"),
+        ("f = 1", "main.f", "HandlerNotFound", "'main.f' is of type 'int', not a function"),
         ("", "other.f", "HandlerNotFound", "has no module 'other'"),
         ("", "main.sub.f", "HandlerNotFound", "has no module 'main.sub'"),
     ],
@@ -292,7 +294,8 @@ def test_a_long_piece_is_posted_in_parts(bed: Bed) -> None:
     bed.api.wait_for(lambda: sum(len(piece["text"]) for piece in bed.api.pieces) == 300_000)
     (bed.session / "gate").write_bytes(b"x")
     assert len(bed.api.answer_to(message)["content"]) == 300_000
-    assert [piece["index"] for piece in bed.api.pieces] == [0, 1, 2]
+    assert [piece["index"] for piece in bed.api.pieces] == list(range(len(bed.api.pieces)))
+    assert 3 <= len(bed.api.pieces) <= 10
 
 
 def test_pieces_that_cannot_be_posted_neither_fail_nor_delay_the_answer(bed: Bed) -> None:

@@ -1,4 +1,4 @@
-"""The host and the runtimes run on any Python 3.11, and start fast."""
+"""The host, the runner and the runtimes run on any Python 3.11, and start fast."""
 
 import ast
 import subprocess
@@ -10,7 +10,7 @@ from tests.component.raworc_host.session_bed import ROOT
 
 HOST = ROOT / "agent"
 PYTHON_RUNTIME = HOST / "runtimes" / "python"
-OURS = {"raworc_host", "raworc_runtime"}
+OURS = {"raworc_host", "raworc_runner", "raworc_runtime"}
 # Each of these takes longer to import than the host takes to claim its session.
 SLOW = {"asyncio", "dataclasses", "email", "http", "inspect", "logging", "ssl", "subprocess"}
 
@@ -26,13 +26,19 @@ def imported(file: Path) -> set[str]:
 
 
 def test_the_standard_library_is_enough() -> None:
-    files = [*(HOST / "raworc_host").glob("*.py"), *PYTHON_RUNTIME.rglob("*.py")]
+    folders = (HOST / "raworc_host", HOST / "raworc_runner", PYTHON_RUNTIME)
+    files = [file for folder in folders for file in folder.rglob("*.py")]
     used = set().union(*(imported(file) for file in files))
     assert used - OURS <= sys.stdlib_module_names
 
 
 @pytest.mark.parametrize(
-    ("folder", "module"), [(HOST, "raworc_host.__main__"), (PYTHON_RUNTIME, "raworc_runtime.serve")]
+    ("folder", "module"),
+    [
+        (HOST, "raworc_host.__main__"),
+        (HOST, "raworc_runner.__main__"),
+        (PYTHON_RUNTIME, "raworc_runtime.serve"),
+    ],
 )
 def test_nothing_slow_is_imported_at_the_start(folder: Path, module: str) -> None:
     code = f"import sys, {module}; print(*sys.modules)"

@@ -44,7 +44,7 @@ def test_a_volume_that_takes_nothing_does_not_keep_agents_from_answering(bed: Be
     host.terminate()
     assert host.wait(5) == 0
     assert "[loud] said" in bed.output()
-    assert f"raworc-host: {bed.session / 'logs'} cannot be made" in bed.output()
+    assert f"raworc: {bed.session / 'logs'} cannot be made" in bed.output()
 
 
 def test_logs_are_bounded_in_size_and_number(bed: Bed) -> None:

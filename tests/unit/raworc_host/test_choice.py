@@ -2,16 +2,11 @@
 
 import pytest
 
-from raworc_host.catalogue import Agent
+from raworc_host.agents import Agent
 from raworc_host.choice import AgentNotFoundError, choose
 
-
-def agent(name: str, **entry: object) -> Agent:
-    return Agent.parse({"name": name, **entry})
-
-
-COOK = agent("cook", purpose="Finds recipes", capabilities=["soup", "bread"])
-BIKES = agent("bikes", description="Repairs bicycles", capabilities=["change a tyre"])
+COOK = Agent("cook", "Finds recipes soup bread")
+BIKES = Agent("bikes", "Repairs bicycles change a tyre")
 TWO = (COOK, BIKES)
 
 

@@ -1,43 +1,33 @@
 """The host's settings, delays and values."""
 
+import json
+
 import pytest
 
-from raworc_host.answering import context_of
 from raworc_host.backoff import Backoff
-from raworc_host.catalogue import Agent
-from raworc_host.conversation import Answer, Answered, Claim, Failed, Message
+from raworc_host.conversation import (
+    Answer,
+    Answered,
+    Attempt,
+    Cancelled,
+    Claim,
+    Failed,
+    Message,
+    order_of,
+)
 from raworc_host.settings import from_environment
+from raworc_host.spool import Spool
 from raworc_host.turn import describe_ending
 
 MESSAGE = {"id": "m", "content": "hi", "created_at": "2030", "attempt": 2}
 
 
-def test_settings_have_the_values_of_the_image_where_the_pod_sets_none() -> None:
-    settings = from_environment({"RAWORC_API_URL": "http://api/", "RAWORC_AGENT": ""})
+def test_settings_have_the_values_of_the_pod_where_nothing_is_set() -> None:
+    settings = from_environment({"RAWORC_API_URL": "http://api/", "RAWORC_API_AUTHORITIES": ""})
     assert settings.api_url == "http://api"
-    assert str(settings.state_dir) == "/session/state"
-    assert settings.agent is None
+    assert settings.authorities is None
+    assert str(settings.socket) == "/run/raworc/host.sock"
     assert settings.busy_timeout_seconds == 600
-
-
-def test_agents_inherit_the_promised_names_and_none_that_are_the_hosts() -> None:
-    settings = from_environment(
-        {
-            "RAWORC_API_URL": "http://api",
-            "RAWORC_SESSION_DIR": "/s",
-            "RAWORC_TOKEN_FILE": "/t",
-            "PYTHONPATH": "/host",
-            "OPENAI_API_KEY": "k",
-        }
-    )
-    assert settings.environment == {
-        "RAWORC_API_URL": "http://api",
-        "RAWORC_SESSION_DIR": "/s",
-        "RAWORC_AGENTS_DIR": "/opt/raworc/agents",
-        "RAWORC_STATE_DIR": "/s/state",
-        "RAWORC_CACHE_DIR": "/s/cache",
-        "OPENAI_API_KEY": "k",
-    }
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "ten"])
@@ -58,39 +48,41 @@ def test_delays_grow_to_a_second_and_only_then_to_five() -> None:
     assert backoff.next_delay() <= 0.05
 
 
-def test_an_agent_has_the_contracts_defaults() -> None:
-    agent = Agent.parse({"name": "a"})
-    assert (agent.runtime, agent.handler) == ("python", "main.process_message")
-
-
 def test_the_message_s_metadata_lies_over_the_session_s() -> None:
     claim = Claim.parse({"session_id": "s", "space": "d", "metadata": {"a": 1, "b": 1}})
     message = Message.parse({"message": {**MESSAGE, "metadata": {"b": 2}}})
-    context = context_of(claim, message, "echo")
+    context = json.loads("".join(order_of(claim, message, "echo", "hi")))["context"]
     assert context["metadata"] == {"a": 1, "b": 2}
     assert context["history"] == []
     assert context["timestamp"] == "2030"
 
 
-def test_an_answer_and_a_failure_go_over_the_wire() -> None:
-    answer = Answer("m", 2, Answered("yes"), "echo", {"chosen_by": "only"})
-    assert answer.render() == {
-        "message_id": "m",
-        "attempt": 2,
-        "status": "answered",
-        "content": "yes",
-        "agent": "echo",
-        "metadata": {"chosen_by": "only"},
-    }
-    failed = answer._replace(outcome=Failed("AgentError", "why"), agent=None)
-    assert failed.render() == {
-        "message_id": "m",
-        "attempt": 2,
+def rendered(answer: Answer) -> object:
+    body = answer.render()
+    sent = b"".join(body.slices())
+    assert len(sent) == len(body)
+    return json.loads(sent)
+
+
+def test_every_way_in_which_a_turn_ends_goes_over_the_wire() -> None:
+    answer = Answer(Attempt("m", 2), Answered(Spool("yes")), "echo", {"chosen_by": "only"})
+    turn = {"message_id": "m", "attempt": 2, "metadata": {"chosen_by": "only"}}
+    answered = {**turn, "status": "answered", "content": "yes", "agent": "echo"}
+    assert rendered(answer) == answered
+    failed = answer._replace(outcome=Failed("AgentError", 'why "\n'), agent=None)
+    assert rendered(failed) == {
+        **turn,
         "status": "failed",
-        "content": "why",
+        "content": 'why "\n',
         "reason": "AgentError",
-        "metadata": {"chosen_by": "only"},
     }
+    cancelled = answer._replace(outcome=Cancelled(), agent=None)
+    assert rendered(cancelled) == {**turn, "status": "cancelled", "content": ""}
+
+
+@pytest.mark.parametrize("reason", [None, 7, "", "no reason", "lower", "X" * 65, "Late\n"])
+def test_a_reason_that_the_api_server_would_refuse_is_an_agent_s_error(reason: object) -> None:
+    assert Failed.told(reason, "x" * 10_000) == Failed("AgentError", "x" * 8192)
 
 
 @pytest.mark.parametrize(

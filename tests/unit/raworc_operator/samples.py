@@ -28,7 +28,7 @@ SETTINGS = Settings(
 )
 
 READY = {"type": "Ready", "status": "True"}
-RUNNING: dict[str, Any] = {"containerStatuses": [{"name": "host", "state": {"running": {}}}]}
+RUNNING: dict[str, Any] = {"containerStatuses": [{"name": "agent", "state": {"running": {}}}]}
 
 
 def space(status: Mapping[str, Any] | None = None, **spec: Any) -> Manifest:  # noqa: ANN401
@@ -78,7 +78,10 @@ def owned(kind: str, status: Mapping[str, Any], **metadata: Any) -> Manifest:  #
             "ownerReferences": [{"uid": "session-uid"}],
             **metadata,
         },
-        "spec": {"containers": [{"name": "host", "image": IMAGE}], "nodeName": "node-1"},
+        "spec": {
+            "containers": [{"name": "host", "image": "raworc"}, {"name": "agent", "image": IMAGE}],
+            "nodeName": "node-1",
+        },
         "status": dict(status),
     }
 

@@ -61,11 +61,15 @@ def job(settings: Any = SETTINGS) -> Manifest:  # noqa: ANN401
 
 
 def pod(**spec: Any) -> Manifest:  # noqa: ANN401
-    return session_pod(view(session(**spec)), "http://api.test")
+    return session_pod(view(session(**spec)), SETTINGS)
 
 
-def environment(**spec: Any) -> dict[str, str]:  # noqa: ANN401
-    return {item["name"]: item["value"] for item in pod(**spec)["spec"]["containers"][0]["env"]}
+def containers(made: Manifest) -> dict[str, Manifest]:
+    return {container["name"]: container for container in made["spec"]["containers"]}
+
+
+def environment(container: str, **spec: Any) -> dict[str, str]:  # noqa: ANN401
+    return {item["name"]: item["value"] for item in containers(pod(**spec))[container]["env"]}
 
 
 @pytest.mark.parametrize(
@@ -76,7 +80,7 @@ def environment(**spec: Any) -> dict[str, str]:  # noqa: ANN401
         (V1Job, job()),
         (V1Job, job(TRUSTING)),
         (V1Job, job(KNOWN)),
-        (V1Pod, session_pod(view(), "http://api.test", image_pull_secrets(KNOWN))),
+        (V1Pod, session_pod(view(), SETTINGS, image_pull_secrets(KNOWN))),
         (V1Secret, registry_secret("team", "raworc-team", "raworc-push", b"{}")),
         (V1Namespace, namespace(space(), "raworc-")),
         (V1ServiceAccount, session_account("team", "raworc-team")),
@@ -109,12 +113,36 @@ def missing(written: Any, read: Any, path: str = "") -> list[str]:  # noqa: ANN4
 
 def test_a_session_pod_meets_the_restricted_level() -> None:
     spec = pod()["spec"]
-    container = spec["containers"][0]["securityContext"]
     assert spec["securityContext"]["runAsNonRoot"] is True
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert container["allowPrivilegeEscalation"] is False
-    assert container["readOnlyRootFilesystem"] is True
-    assert container["capabilities"] == {"drop": ["ALL"]}
+    users = {}
+    for name, container in containers(pod()).items():
+        security = container["securityContext"]
+        assert security["allowPrivilegeEscalation"] is False
+        assert security["readOnlyRootFilesystem"] is True
+        assert security["capabilities"] == {"drop": ["ALL"]}
+        users[name] = security["runAsUser"]
+    assert users == {"host": 10002, "agent": 10001}
+
+
+def test_agents_have_the_volume_and_the_host_has_the_token() -> None:
+    mounts = {
+        name: {mount["name"]: mount.get("readOnly", False) for mount in container["volumeMounts"]}
+        for name, container in containers(pod()).items()
+    }
+    assert mounts == {
+        "host": {"socket": False, "token": True},
+        "agent": {"session": False, "tmp": False, "socket": True},
+    }
+    bounded = [v["emptyDir"] for v in pod()["spec"]["volumes"] if "emptyDir" in v]
+    assert [volume["sizeLimit"] for volume in bounded] == ["1Gi", "1Mi"]
+
+
+def test_what_a_session_asks_for_is_its_agents() -> None:
+    made = containers(pod(resources={"requests": {"memory": "1Gi"}}))
+    assert made["agent"]["resources"]["requests"]["memory"] == "1Gi"
+    assert made["host"]["resources"]["requests"] == {"cpu": "10m", "memory": "32Mi"}
+    assert made["host"]["resources"]["limits"]["memory"] == "128Mi"
 
 
 def test_a_session_pod_has_no_way_to_the_kubernetes_api() -> None:
@@ -125,18 +153,25 @@ def test_a_session_pod_has_no_way_to_the_kubernetes_api() -> None:
 
 
 def test_a_host_is_told_all_that_it_needs() -> None:
-    told = environment(agent="echo", busyTimeoutSeconds=5)
+    told = environment("host", agent="echo", busyTimeoutSeconds=5)
+    assert told == {"RAWORC_API_URL": "http://api.test", "RAWORC_BUSY_TIMEOUT_SECONDS": "5"}
+    trusting = replace(SETTINGS, hosts_authorities="PEM")
+    host = containers(session_pod(view(), trusting))["host"]
+    assert {"name": "RAWORC_API_AUTHORITIES", "value": "PEM"} in host["env"]
+
+
+def test_agents_are_told_whose_they_are() -> None:
+    told = environment("agent", agent="echo")
     assert told["RAWORC_SESSION_ID"] == "session-uid"
     assert told["RAWORC_SPACE_ID"] == "space-uid"
     assert told["RAWORC_AGENT"] == "echo"
-    assert told["RAWORC_BUSY_TIMEOUT_SECONDS"] == "5"
-    assert "RAWORC_AGENT" not in environment()
+    assert "RAWORC_AGENT" not in environment("agent")
 
 
 def test_the_id_that_the_api_gave_goes_before_the_uid() -> None:
     labelled = session()
     labelled["metadata"]["labels"] = {"raworc.dev/session-id": "given"}
-    made = session_pod(view(labelled), "http://api.test")
+    made = session_pod(view(labelled), SETTINGS)
     assert made["metadata"]["labels"]["raworc.dev/session-id"] == "given"
 
 
@@ -242,7 +277,7 @@ def test_the_account_that_pushes_is_for_root_in_kaniko_alone() -> None:
 
 
 def test_the_account_that_pulls_is_the_nodes_and_no_containers() -> None:
-    with_account = session_pod(view(), "http://api.test", image_pull_secrets(KNOWN))["spec"]
+    with_account = session_pod(view(), SETTINGS, image_pull_secrets(KNOWN))["spec"]
     assert with_account["imagePullSecrets"] == [{"name": "raworc-pull"}]
     assert "secret" not in json.dumps(with_account["volumes"])
     assert job(KNOWN)["spec"]["template"]["spec"]["imagePullSecrets"] == [{"name": "raworc-pull"}]

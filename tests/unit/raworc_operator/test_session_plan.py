@@ -9,6 +9,7 @@ from tests.unit.raworc_operator.samples import (
     NOON_TEXT,
     READY,
     RUNNING,
+    SETTINGS,
     claim,
     owned,
     pod,
@@ -28,7 +29,7 @@ from raworc_operator.sessions.view import (
 )
 from raworc_operator.sessions.volume import session_claim
 
-BUILDERS = Builders(lambda seen: session_pod(seen, "http://api"), session_claim, "raworc-")
+BUILDERS = Builders(lambda seen: session_pod(seen, SETTINGS), session_claim, "raworc-")
 STARTED = {"startTime": NOON_TEXT, "restarts": 0}
 
 

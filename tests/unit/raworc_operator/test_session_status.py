@@ -38,7 +38,7 @@ def summary(
 
 def waiting(reason: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
     state = {"waiting": {"reason": reason, "message": "why"}}
-    return {"containerStatuses": [{"name": "host", "state": state, **more}]}
+    return {"containerStatuses": [{"name": "agent", "state": state, **more}]}
 
 
 def test_a_session_whose_pod_works_is_idle() -> None:
@@ -109,7 +109,7 @@ def test_a_container_that_ends_again_and_again_is_in_a_loop(
     times: int, reason: SessionReason
 ) -> None:
     state = {"terminated": {"exitCode": 1}}
-    container = {"name": "host", "state": state, "restartCount": times}
+    container = {"name": "agent", "state": state, "restartCount": times}
     assert summary(view(claim=claim(), pod=pod(containerStatuses=[container])))[1] == reason
 
 
@@ -155,7 +155,7 @@ def test_a_closed_session_forgets_its_pod_and_counts_anew() -> None:
 
 def test_restarts_are_those_of_the_pods_before_and_of_this_ones_container() -> None:
     status: dict[str, Any] = {
-        "containerStatuses": [{"name": "host", "state": {}, "restartCount": 2}]
+        "containerStatuses": [{"name": "agent", "state": {}, "restartCount": 2}]
     }
     assert session_status(view(pod=pod(number=3, **status)), None, NOON).restarts == 5
 
@@ -165,7 +165,7 @@ def test_a_pod_that_was_told_to_stop_did_not_fail(ended: str | None) -> None:
     state = {"terminated": {"exitCode": 0, "finishedAt": ended}} if ended else {}
     stopping = owned(
         "Pod",
-        {"phase": "Succeeded", "containerStatuses": [{"name": "host", "state": state}]},
+        {"phase": "Succeeded", "containerStatuses": [{"name": "agent", "state": state}]},
         deletionTimestamp="2026-01-01T12:00:30Z",
         deletionGracePeriodSeconds=30,
     )
@@ -176,7 +176,7 @@ def test_a_pod_that_failed_before_it_was_deleted_goes_on_saying_so() -> None:
     state = {"terminated": {"exitCode": 3, "finishedAt": "2026-01-01T11:00:00Z"}}
     stopping = owned(
         "Pod",
-        {"phase": "Failed", "containerStatuses": [{"name": "host", "state": state}]},
+        {"phase": "Failed", "containerStatuses": [{"name": "agent", "state": state}]},
         deletionTimestamp="2026-01-01T12:00:30Z",
         deletionGracePeriodSeconds=30,
     )

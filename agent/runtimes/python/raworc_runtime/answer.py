@@ -32,7 +32,7 @@ class Answers:
         self._runner: Runner | None = None
 
     def text_of(self, result: object) -> str:
-        """Return the answer: a string, or the pieces of a generator, now or awaited."""
+        """Return the answer, or what of it no piece held; wait for it where it is awaited."""
         if isinstance(result, Awaitable):
             return self.text_of(self._run(_awaited(result)))
         if isinstance(result, AsyncIterator):
@@ -41,14 +41,14 @@ class Answers:
             pieces = _Pieces(self._on_piece)
             for piece in result:
                 pieces.add(piece)
-            return pieces.text()
+            return ""
         return _checked(result, "returned")
 
     async def _gather(self, result: AsyncIterator[object]) -> str:
         pieces = _Pieces(self._on_piece)
         async for piece in result:
             pieces.add(piece)
-        return pieces.text()
+        return ""
 
     def _run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         """Run in the one event loop, which stays: agents keep their clients in it."""
@@ -64,30 +64,25 @@ class _Pieces:
 
     def __init__(self, on_piece: Callable[[str], None]) -> None:
         self._on_piece = on_piece
-        self._texts: list[str] = []
-        self._length = 0
+        self._bytes = 0
 
     def add(self, piece: object) -> None:
         text = _checked(piece, "yielded")
-        self._length += len(text)
-        if self._length > MAX_BYTES:
+        self._bytes += len(text.encode())
+        if self._bytes > MAX_BYTES:
             raise AnswerTooLargeError
-        self._texts.append(text)
         if text:
             self._on_piece(text)
-
-    def text(self) -> str:
-        return _checked("".join(self._texts), "yielded")
 
 
 async def _awaited(result: Awaitable[Result]) -> Result:
     return await result
 
 
-def _checked(value: object, deed: str) -> str:
+def _checked(value: object, how: str) -> str:
     if not isinstance(value, str):
         raise InvalidAnswerError(
-            f"The handler {deed} a value of type '{type(value).__name__}'; it must be a str."
+            f"The handler {how} a value of type '{type(value).__name__}'; it must be a str."
         )
     text = whole_characters(value)
     if len(text.encode()) > MAX_BYTES:

@@ -1,7 +1,10 @@
-"""The channel to the host: a line of JSON for each event, on two descriptors of their own.
+"""The channel to the runner, on two descriptors of its own.
 
-The host sends ``{turn, message, context}``. It is told ``{type: ready}`` once, then for each turn
-any number of ``{type: piece, turn, text}`` and at the end ``{type: answer, turn, content}`` or
+Each event is a frame: a length of four bytes, most significant first, and a JSON object without
+anything nested. An order is ``{type: order, turn, text, is_last}``, in as many parts as it is long;
+together they are ``{message, context}`` as JSON. The runner is told ``{type: ready}`` once, then
+for each turn any number of ``{type: piece, turn, text}``, which are shown as they come and belong
+to the answer, and at the end ``{type: answer, turn, text, is_last}`` in as many parts, or
 ``{type: failed, turn, reason, message}``. A ``failed`` without a turn says that nothing was loaded.
 """
 
@@ -11,7 +14,9 @@ from collections.abc import Iterator
 from typing import Any
 
 _ORDERS_FD, _EVENTS_FD = 3, 4
-_ENCODING = ("utf-8", "surrogatepass")
+_LENGTH = 4
+# Characters of a part; a frame may have 256 KiB, and each takes six bytes of it at most.
+_MAX_TEXT = 32 * 1024
 _MAX_FAILURE = 4000
 
 
@@ -19,30 +24,37 @@ class Channel:
     """The agent's two ends."""
 
     def __init__(self) -> None:
-        self._turn: str | None = None
+        self._turn: int | None = None
         for fd in (_ORDERS_FD, _EVENTS_FD):
             # Programs that the agent starts have no business here.
             os.set_inheritable(fd, False)  # noqa: FBT003 - the name says it
 
     def orders(self) -> Iterator[dict[str, Any]]:
-        """Wait for one order after the other, until the host closes the channel."""
-        with open(_ORDERS_FD, "rb") as lines:
-            for line in lines:
-                order = json.loads(line.decode(*_ENCODING))
-                self._turn = order["turn"]
-                yield order
+        """Wait for one order after the other, until the runner closes the channel."""
+        with open(_ORDERS_FD, "rb") as frames:
+            texts: list[str] = []
+            while length := frames.read(_LENGTH):
+                part = json.loads(frames.read(int.from_bytes(length, "big")))
+                texts.append(part["text"])
+                if part["is_last"]:
+                    self._turn = part["turn"]
+                    order = json.loads("".join(texts))
+                    texts.clear()
+                    yield order
 
     def tell_ready(self) -> None:
         """Say that the agent is loaded."""
         self._send({"type": "ready"})
 
     def tell_piece(self, text: str) -> None:
-        """Pass on a piece of the answer."""
-        self._send({"type": "piece", "turn": self._turn, "text": text})
+        """Pass on a piece of the answer, which is shown at once."""
+        for part, _ in _parts(text):
+            self._send({"type": "piece", "turn": self._turn, "text": part})
 
-    def tell_answer(self, content: str) -> None:
-        """Give the answer."""
-        self._send({"type": "answer", "turn": self._turn, "content": content})
+    def tell_answer(self, text: str) -> None:
+        """End the answer with what no piece held."""
+        for part, is_last in _parts(text):
+            self._send({"type": "answer", "turn": self._turn, "text": part, "is_last": is_last})
 
     def tell_failed(self, reason: str, message: str) -> None:
         """Say that there is no answer, and why."""
@@ -50,14 +62,19 @@ class Channel:
         self._send({"type": "failed", "turn": self._turn, "reason": reason, "message": text})
 
     def _send(self, event: dict[str, Any]) -> None:
-        line = json.dumps(event, ensure_ascii=False).encode(*_ENCODING) + b"\n"
-        rest = memoryview(line)
+        body = json.dumps(event, ensure_ascii=False).encode("utf-8", "replace")
+        rest = memoryview(len(body).to_bytes(_LENGTH, "big") + body)
         try:
             while rest:
                 rest = rest[os.write(_EVENTS_FD, rest) :]
         except BrokenPipeError:
-            # The host has dismissed this process: nobody waits for what it has to say.
+            # The runner has dismissed this process: nobody waits for what it has to say.
             raise SystemExit from None
+
+
+def _parts(text: str) -> Iterator[tuple[str, bool]]:
+    for start in range(0, max(len(text), 1), _MAX_TEXT):
+        yield text[start : start + _MAX_TEXT], start + _MAX_TEXT >= len(text)
 
 
 def whole_characters(text: str) -> str:

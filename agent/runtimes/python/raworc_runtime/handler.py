@@ -23,7 +23,9 @@ def load_handler(folder: str, name: str) -> Handler:
     if handler is None:
         raise HandlerNotFoundError(f"The module '{module_name}' has no '{function_name}'.")
     if not callable(handler):
-        raise HandlerNotFoundError(f"'{name}' is no function, but a {type(handler).__name__}.")
+        raise HandlerNotFoundError(
+            f"'{name}' is of type '{type(handler).__name__}', not a function."
+        )
     return handler  # type: ignore[no-any-return]
 
 

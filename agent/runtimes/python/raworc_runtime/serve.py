@@ -1,7 +1,8 @@
-"""Loads the agent, then answers one message after the other until the host leaves."""
+"""Loads the agent, then answers one message after the other until the runner leaves."""
 
+import signal
 import sys
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 from raworc_runtime.answer import Answers, AnswerTooLargeError, InvalidAnswerError
@@ -18,6 +19,7 @@ _REASONS: dict[type[BaseException], str] = {
 
 def serve(folder: str, name: str) -> None:
     """Be the agent: from its import to the end of its orders."""
+    signal.signal(signal.SIGTERM, _exit)
     channel = Channel()
     answers = Answers(channel.tell_piece)
     handler: Handler | None = None
@@ -31,14 +33,19 @@ def serve(folder: str, name: str) -> None:
             channel.tell_answer(_answer(handler, answers, order))
 
 
+def _exit(number: int, _: FrameType | None) -> None:
+    """End as SIGTERM asks, but let the agent's `finally` and `atexit` do what they are for."""
+    sys.exit(128 + number)
+
+
 def _answer(handler: Handler, answers: Answers, order: dict[str, Any]) -> str:
     return answers.text_of(handler(order["message"], order["context"]))
 
 
 class _Told:
-    """Tells the host whatever the agent's code raises, and carries on.
+    """Tells the runner whatever the agent's code raises, and carries on.
 
-    An exit is none of it: an agent that asks to exit does, and the host sees with which code.
+    An exit is none of it: an agent that asks to exit does, and the runner sees with which code.
     """
 
     def __init__(self, channel: Channel, folder: str, reason: str) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from raworc_host.journal import note
-from raworc_host.settings import Settings
+from raworc_runner.journal import note
+from raworc_runner.settings import Settings
 
 _FALLBACK_TEMPORARY = Path("/tmp")  # noqa: S108 - the pod's own, on no volume
 _LINK = "agents"

@@ -1,15 +1,17 @@
 """The agents of the image, as the build listed them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from raworc_host.conversation import Json
-from raworc_host.journal import note
+from raworc_runner.channel import Event
+from raworc_runner.journal import note
 
 _DEFAULT_HANDLER = "main.process_message"
 _DEFAULT_PYTHON = "/usr/bin/python3"
+# Far more than a Space may say of an agent; and it fits into a frame.
+_MAX_TEXT = 8192
 
 
 class Agent(NamedTuple):
@@ -24,7 +26,7 @@ class Agent(NamedTuple):
     python: str
 
     @classmethod
-    def parse(cls, wire: Json) -> Self:
+    def parse(cls, wire: Mapping[str, Any]) -> Self:
         """Read one entry of the list."""
         return cls(
             name=wire["name"],
@@ -35,6 +37,11 @@ class Agent(NamedTuple):
             capabilities=wire.get("capabilities") or (),
             python=wire.get("python") or _DEFAULT_PYTHON,
         )
+
+    def introduction(self) -> Event:
+        """Return what the host chooses agents by."""
+        profile = " ".join((self.purpose, self.description, *self.capabilities))
+        return {"type": "agent", "name": self.name, "profile": profile[:_MAX_TEXT]}
 
 
 def read_catalogue(path: Path) -> tuple[Agent, ...]:

@@ -4,6 +4,7 @@ import os
 import select
 import signal
 import time
+from collections.abc import Sequence
 from types import FrameType
 
 # Of the pod's 30 seconds: what is left is for the last answer, the release and the agents.
@@ -15,11 +16,24 @@ _MANY = 4096
 class Stop:
     """Set by the first SIGTERM; a second one takes the remaining time away."""
 
-    def __init__(self) -> None:
+    def __init__(self, grace_seconds: float = GRACE_SECONDS) -> None:
         self.requested = False
         self.deadline = float("inf")
         self.fd, self._written = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         """Readable from a signal on until ``acknowledge``."""
+        self._grace_seconds = grace_seconds
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether there is no time left."""
+        return time.monotonic() >= self.deadline
+
+    @property
+    def milliseconds_left(self) -> float | None:
+        """How long a wait may last; None means any time."""
+        if not self.requested:
+            return None
+        return max(0.0, self.deadline - time.monotonic()) * 1000
 
     def install(self) -> None:
         """Listen to the signals that end a pod; PID 1 gets none that it does not listen to."""
@@ -43,8 +57,17 @@ class Stop:
         waiter.poll(seconds * 1000)
         self.acknowledge()
 
+    def fds(self) -> Sequence[int]:
+        """Return what becomes readable when a wait should be given up."""
+        return (self.fd,)
+
+    def is_due(self) -> bool:
+        """Say whether a wait is to be given up."""
+        self.acknowledge()
+        return self.requested
+
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         # Another signal may interrupt this at any call, so none stands between reading and writing.
         is_repeated, self.requested = self.requested, True
-        end = time.monotonic() + (0.0 if is_repeated else GRACE_SECONDS)
+        end = time.monotonic() + (0.0 if is_repeated else self._grace_seconds)
         self.deadline = min(self.deadline, end)

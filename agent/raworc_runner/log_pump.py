@@ -4,7 +4,7 @@ import os
 import select
 from threading import Event, Thread
 
-from raworc_host.log_files import LogFiles
+from raworc_runner.log_files import LogFiles
 
 _READ_BYTES = 65_536
 _LONGEST_LINE = 8192

@@ -8,12 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from raworc_host.agent_process import AgentProcess
-from raworc_host.catalogue import Agent
-from raworc_host.channel import Channel
-from raworc_host.log_files import LogFiles
-from raworc_host.log_pump import LogPump, LogStream
-from raworc_host.reaper import Reaper
+from raworc_runner.agent_process import AgentProcess
+from raworc_runner.catalogue import Agent
+from raworc_runner.channel import Channel
+from raworc_runner.log_files import LogFiles
+from raworc_runner.log_pump import LogPump, LogStream
+from raworc_runner.processes import MARK
+from raworc_runner.reaper import Reaper
 
 # Where a runtime finds its channel.
 _ORDERS_FD, _EVENTS_FD = 3, 4
@@ -47,13 +48,17 @@ class Launcher:
         self._environment = environment
         self._reaper = reaper
         self._pump = pump
+        self._started = 0
 
     def start(self, agent: Agent) -> AgentProcess:
         """Start the process of an agent; an OSError says that its interpreter is not there."""
         orders, events, *outputs = (_pipe() for _ in range(2 + len(_STREAMS)))
         theirs = (orders.read, events.write, *(output.write for output in outputs))
         ours = (orders.write, events.read, *(output.read for output in outputs))
-        spawn = partial(_spawn, self._command(agent), self._environment, theirs)
+        self._started += 1
+        mark = f"{agent.name}-{self._started}"
+        environment = {**self._environment, MARK: mark}
+        spawn = partial(_spawn, self._command(agent), environment, theirs)
         try:
             pid, ending = self._reaper.spawn(spawn)
         except OSError:
@@ -64,7 +69,7 @@ class Launcher:
         for (name, mirror_fd), output in zip(_STREAMS, outputs, strict=True):
             files = LogFiles(self._folders.logs, agent.name, name)
             self._pump.add(output.read, LogStream(agent.name, files, mirror_fd))
-        return AgentProcess(agent, pid, Channel(events.read, orders.write), ending)
+        return AgentProcess(agent, pid, mark, Channel(events.read, orders.write), ending)
 
     def _command(self, agent: Agent) -> list[str]:
         # Unbuffered, so that a log shows what an agent printed before it hung or died.
