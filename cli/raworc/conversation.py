@@ -98,6 +98,8 @@ class Conversation:
             yield message
         if message.id == self._asked.id and message.status == "failed":
             raise FailedMessageError(_reason(message))
+        if message.id == self._asked.id and message.status == "cancelled":
+            raise FailedMessageError("The message was cancelled.")
 
 
 def _reason(message: Message) -> str:

@@ -234,6 +234,11 @@ class HostClient:
         who = {"message_id": message["id"], "attempt": message["attempt"]}
         return self.http.post("/host/pieces", json={**who, "index": index, "text": text})
 
+    def heartbeat(self, message: dict[str, Any], wait: float = 0) -> httpx2.Response:
+        """Say that the turn goes on, and wait for news of it."""
+        turn = {"message_id": message["id"], "attempt": message["attempt"], "state": "busy"}
+        return self.http.post("/host/heartbeat", params={"wait": wait}, json=turn)
+
     def release(self) -> httpx2.Response:
         return self.http.post("/host/release", json={})
 

@@ -1,8 +1,9 @@
 """Questions that only the host's side asks of the database."""
 
+from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import and_
+from sqlalchemy import and_, update
 from sqlmodel import Session, col, exists, select
 
 from raworc_api.messages.schemas import MessageStatus, Role
@@ -43,6 +44,18 @@ def find_host_status(db: Session, space: str, name: str) -> HostStatus | None:
         ).where(SessionRecord.space == space, SessionRecord.name == name)
     ).first()
     return None if row is None else HostStatus(*row)
+
+
+def note_activity(db: Session, session_id: str, now: datetime) -> None:
+    """Note, without a lock on anything else, that a session's agent works."""
+    row = update(SessionRecord).where(col(SessionRecord.id) == session_id)
+    db.exec(row.values(last_activity_at=now))
+
+
+def is_cancel_requested(db: Session, message_id: str) -> bool:
+    """Look whether the answer to a message is no longer wanted."""
+    asked = select(MessageRecord.cancel_requested).where(MessageRecord.id == message_id)
+    return bool(db.exec(asked).first())
 
 
 def find_turn(db: Session, space: str, name: str, message_id: str) -> Turn | None:

@@ -18,6 +18,8 @@ from raworc_api.host.schemas import (
     AnswerBody,
     ClaimView,
     EmptyBody,
+    HeartbeatBody,
+    HeartbeatView,
     NextView,
     PieceBody,
     TurnView,
@@ -53,6 +55,19 @@ async def take_message(
     """Wait for the next message to answer."""
     turn = await waiter.wait(pod, wait, request.is_disconnected)
     return Response(status_code=status.HTTP_204_NO_CONTENT) if turn is None else turn
+
+
+@router.post("/heartbeat", operation_id="keep_turn")
+async def keep_turn(
+    pod: SessionPod,
+    body: HeartbeatBody,
+    waiter: Waiter,
+    request: Request,
+    wait: Annotated[float, Query(ge=0, le=60, description="Seconds to wait for news.")] = 0,
+) -> HeartbeatView:
+    """Say that a turn goes on, and wait for what is to be done about it."""
+    cancel = await waiter.wait_for_cancel(pod, body, wait, request.is_disconnected)
+    return HeartbeatView(cancel=cancel)
 
 
 @router.post("/pieces", operation_id="pass_piece", status_code=status.HTTP_204_NO_CONTENT)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
@@ -34,6 +34,7 @@ class AnswerStatus(StrEnum):
 
     ANSWERED = "answered"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class FailureReason(StrEnum):
@@ -57,6 +58,20 @@ class PieceBody(Body):
     text: Annotated[str, AfterValidator(_repaired), AfterValidator(_bounded_piece)]
 
 
+class HeartbeatBody(Body):
+    """A turn that goes on."""
+
+    message_id: MessageId
+    attempt: Attempt
+    state: Literal["busy"]
+
+
+class HeartbeatView(View):
+    """What the host is to do about its turn."""
+
+    cancel: bool
+
+
 class AnswerBody(Body):
     """The end of a turn: an answer, or why there is none."""
 
@@ -77,6 +92,7 @@ class ClaimView(View):
     agent: str | None
     created_by: str
     metadata: dict[str, str]
+    settings: dict[str, str]
     busy_timeout_seconds: int | None
 
 

@@ -13,7 +13,7 @@ from raworc_api.core.problems import (
 from raworc_api.core.wake import Bus, session_topic
 from raworc_api.host import repository, turns
 from raworc_api.host.pods import HostPod, PodReader
-from raworc_api.host.schemas import AnswerBody, ClaimView, PieceBody, TurnView
+from raworc_api.host.schemas import AnswerBody, ClaimView, HeartbeatBody, PieceBody, TurnView
 from raworc_api.messages.repository import find_message
 from raworc_api.messages.schemas import MessageStatus
 from raworc_api.messages.tables import MessageRecord
@@ -72,12 +72,22 @@ class HostService:
     def pass_piece(self, pod: HostPod, body: PieceBody) -> None:
         """Pass a piece of an answer to whoever follows the session now."""
         with self.database() as db:
-            turn = repository.find_turn(db, pod.space, pod.session, body.message_id)
-        if turn is None or turn.host_pod_uid != pod.uid:
-            raise FencedProblem("Another pod is the host of this session now.")
-        if turn.attempt != body.attempt or turn.status != MessageStatus.PROCESSING:
-            raise StaleAttemptProblem("The message is not being answered by this attempt.")
+            turn = _running_turn(db, pod, body.message_id, body.attempt)
         self.bus.publish(session_topic(turn.session_id), body.model_dump())
+
+    def begin_heartbeat(self, pod: HostPod, body: HeartbeatBody) -> str:
+        """Note that a turn goes on; return the topic on which its host waits for news."""
+        with self.database() as db:
+            turn = _running_turn(db, pod, body.message_id, body.attempt)
+            repository.note_activity(db, turn.session_id, datetime.now(UTC))
+            db.commit()
+        return session_topic(turn.session_id)
+
+    def is_cancelled(self, pod: HostPod, body: HeartbeatBody) -> bool:
+        """Say whether the answer of a turn is no longer wanted."""
+        with self.database() as db:
+            _running_turn(db, pod, body.message_id, body.attempt)
+            return repository.is_cancel_requested(db, body.message_id)
 
     def answer(self, pod: HostPod, body: AnswerBody) -> TurnView | None:
         """End a turn, once, and begin the next one if there is a message for it."""
@@ -126,6 +136,7 @@ def _claim_view(db: Transaction, session: SessionRecord) -> ClaimView:
         agent=session.agent,
         created_by=session.created_by,
         metadata=session.spec.get("metadata") or {},
+        settings=(space.spec.get("settings") if space else None) or {},
         busy_timeout_seconds=session.spec.get(timeout) or of_space,
     )
 
@@ -142,6 +153,15 @@ def _hosted(db: Transaction, pod: HostPod) -> SessionRecord:
     if session is None or session.deleting or session.host_pod_uid != pod.uid:
         raise FencedProblem("This pod is not the host of the session.")
     return session
+
+
+def _running_turn(db: Transaction, pod: HostPod, message_id: str, attempt: int) -> repository.Turn:
+    turn = repository.find_turn(db, pod.space, pod.session, message_id)
+    if turn is None or turn.host_pod_uid != pod.uid:
+        raise FencedProblem("Another pod is the host of this session now.")
+    if turn.attempt != attempt or turn.status != MessageStatus.PROCESSING:
+        raise StaleAttemptProblem("The message is not being answered by this attempt.")
+    return turn
 
 
 def _next_turn(

@@ -62,6 +62,8 @@ def finish(
     session.last_activity_at = now
     if body.status is AnswerStatus.FAILED:
         _fail(session, message, body.reason or FailureReason.AGENT_ERROR, body.content)
+    elif body.status is AnswerStatus.CANCELLED:
+        _change(session, message, MessageStatus.CANCELLED)
     elif len(body.content.encode()) > MAX_ANSWER:
         too_large = f"An answer must be at most {MAX_ANSWER} bytes."
         _fail(session, message, FailureReason.ANSWER_TOO_LARGE, too_large)
@@ -75,7 +77,8 @@ def requeue(db: Transaction, session: SessionRecord, *, is_lost: bool) -> None:
     message = repository.oldest_open(db, session.id)
     if message is not None and message.status == MessageStatus.PROCESSING:
         message.losses += is_lost
-        _change(session, message, MessageStatus.QUEUED)
+        is_wanted = not message.cancel_requested
+        _change(session, message, MessageStatus.QUEUED if is_wanted else MessageStatus.CANCELLED)
 
 
 def report(

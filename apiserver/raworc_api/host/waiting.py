@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from raworc_api.core.threads import Threads
 from raworc_api.core.wake import Bus
 from raworc_api.host.pods import HostPod
-from raworc_api.host.schemas import TurnView
+from raworc_api.host.schemas import HeartbeatBody, TurnView
 from raworc_api.host.service import HostService
 
 LOOK_SECONDS = 2.0
+# A hint may be lost; only turns that last are looked at, so this costs little.
+HEARTBEAT_LOOK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,31 @@ class TurnWaiter:
                     return turn
                 is_hinted = bool(await reader.take(min(left, LOOK_SECONDS)))
         return None
+
+    async def wait_for_cancel(
+        self,
+        pod: HostPod,
+        turn: HeartbeatBody,
+        seconds: float,
+        is_gone: Callable[[], Awaitable[bool]],
+    ) -> bool:
+        """Return whether a running turn is to be cancelled, as soon as it is, or after a while."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + seconds
+        topic = await self.threads.run(self.host.begin_heartbeat, pod, turn)
+        with self.bus.read(topic) as reader:
+            while not await is_gone():
+                is_cancelled = await self.threads.run(self.host.is_cancelled, pod, turn)
+                if is_cancelled or self.stopping.is_set():
+                    return is_cancelled
+                # Pieces of the answer are no news to who sends them.
+                while (left := end - clock()) > 0:
+                    hints = await reader.take(min(left, HEARTBEAT_LOOK_SECONDS))
+                    if not hints or any(hint.data is None for hint in hints):
+                        break
+                else:
+                    return False
+        return False
 
     def _look(self, pod: HostPod, *, is_hinted: bool) -> TurnView | None:
         return self.host.take(pod) if is_hinted or self.host.has_work(pod) else None

@@ -11,7 +11,13 @@ from raworc_api.core.guard import GuardedRoute
 from raworc_api.core.idempotency import IdempotencyKey
 from raworc_api.core.pages import linked
 from raworc_api.core.permissions import Caller
-from raworc_api.core.problems import InvalidProblem, NotFoundProblem, TooLargeProblem, documented
+from raworc_api.core.problems import (
+    ConflictProblem,
+    InvalidProblem,
+    NotFoundProblem,
+    TooLargeProblem,
+    documented,
+)
 from raworc_api.messages.schemas import (
     CountView,
     MessageBody,
@@ -83,6 +89,18 @@ def get_message(
 ) -> MessageView:
     """Show a message."""
     return messages.get(caller, session_id, message_id)
+
+
+@router.post(
+    "/messages/{message_id}/cancel",
+    operation_id="cancel_message",
+    responses=documented(ConflictProblem),
+)
+def cancel_message(
+    caller: MayCreate, session_id: str, message_id: str, messages: Messages
+) -> MessageView:
+    """Cancel a message: one that waits at once, one that is being answered as soon as it stops."""
+    return messages.cancel(caller, session_id, message_id)
 
 
 @router.get("/events", operation_id="follow_session", response_class=EventSourceResponse)

@@ -22,12 +22,13 @@ class Role(StrEnum):
 
 
 class MessageStatus(StrEnum):
-    """How far a message got: one of a user is answered or failed in the end."""
+    """How far a message got: one of a user is answered, failed or cancelled in the end."""
 
     QUEUED = "queued"
     PROCESSING = "processing"
     ANSWERED = "answered"
     FAILED = "failed"
+    CANCELLED = "cancelled"
     DELIVERED = "delivered"
 
 

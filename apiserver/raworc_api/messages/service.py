@@ -8,7 +8,7 @@ from raworc_api.core.database import Database, Transaction
 from raworc_api.core.idempotency import check_repeated, fingerprint
 from raworc_api.core.pages import Page
 from raworc_api.core.permissions import Caller
-from raworc_api.core.problems import NotFoundProblem, TooLargeProblem, invalid
+from raworc_api.core.problems import ConflictProblem, NotFoundProblem, TooLargeProblem, invalid
 from raworc_api.core.wake import Bus, session_topic
 from raworc_api.messages import repository
 from raworc_api.messages.repository import Wanted
@@ -80,6 +80,19 @@ class MessageService:
             raise NotFoundProblem(f"The session has no message '{message_id}'.")
         return message_view(message)
 
+    def cancel(self, caller: Caller, session_id: str, message_id: str) -> MessageView:
+        """Cancel a message, or ask the host that answers it to; a repeated wish has no effect."""
+        with self.database() as db:
+            permission = ("messages", "create")
+            session = visible_session(db, caller, session_id, permission, lock=True)
+            message = repository.find_message(db, session.id, message_id)
+            if message is None:
+                raise NotFoundProblem(f"The session has no message '{message_id}'.")
+            _cancel(session, message)
+            db.commit()
+        self.bus.publish(session_topic(session.id))
+        return message_view(message)
+
     def count(self, caller: Caller, session_id: str, asked: MessageFilter) -> int:
         """Count messages."""
         with self.database() as db:
@@ -125,6 +138,20 @@ def _queue(session: SessionRecord, caller: Caller, body: MessageBody) -> Message
     )
     session.next_seq += 1
     return message
+
+
+def _cancel(session: SessionRecord, message: MessageRecord) -> None:
+    match message.status:
+        case MessageStatus.CANCELLED:
+            return
+        case MessageStatus.QUEUED:
+            session.revision += 1
+            message.revision, message.status = session.revision, MessageStatus.CANCELLED
+        case MessageStatus.PROCESSING:
+            message.cancel_requested = True
+        case _:
+            words = f"The message is {message.status}; only one that waits or is being answered"
+            raise ConflictProblem(f"{words} can be cancelled.")
 
 
 def _sent_before(

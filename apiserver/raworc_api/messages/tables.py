@@ -15,6 +15,7 @@ class MessageRecord(SQLModel, table=True):
     ``seq`` is its place in the conversation, ``revision`` the session's revision that last
     changed it. ``reply_to`` is unique: whatever happens, a message has at most one answer.
     ``losses`` counts the attempts whose pod was lost, not those that a pod handed back.
+    ``cancel_requested`` is for the host that answers it.
     """
 
     __tablename__ = "messages"
@@ -42,6 +43,7 @@ class MessageRecord(SQLModel, table=True):
     agent: str | None = Field(default=None, max_length=40)
     attempt: int = 0
     losses: int = 0
+    cancel_requested: bool = False
     error: dict[str, Any] | None = Field(default=None, sa_type=Json)
     created_by: str = Field(max_length=253)
     created_at: datetime = Field(sa_type=UtcDateTime)

@@ -21,6 +21,7 @@ def test_a_message_is_answered(bed: ApiBed) -> None:
         "agent": "echo",
         "created_by": "ann",
         "metadata": {"ticket": "7"},
+        "settings": {},
         "busy_timeout_seconds": None,
     }
     asked = say(ann, session, "hello", metadata={"mood": "good"})

@@ -1,9 +1,11 @@
 """A fake API server that speaks the host protocol, with faults on demand."""
 
 import json
+import ssl
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Condition, Thread
 from typing import Any
@@ -135,6 +137,11 @@ class Handler(BaseHTTPRequestHandler):
             self.api.changed.notify_all()
         self._reply(status, reply)
 
+    def handle(self) -> None:
+        """Serve a connection, unless the host hangs up because it trusts nobody here."""
+        with suppress(ssl.SSLError, ConnectionError):
+            super().handle()
+
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
@@ -217,6 +224,7 @@ class FakeServer:
     def __init__(self, api: FakeApi) -> None:
         self.api = api
         self.port = 0
+        self.tls: ssl.SSLContext | None = None
         self._server: ThreadingHTTPServer | None = None
 
     @property
@@ -230,6 +238,11 @@ class FakeServer:
         handler = type("BoundHandler", (Handler,), {"api": self.api})
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), handler)
         self._server.daemon_threads = True
+        if self.tls is not None:
+            # The handshake is left to the connection's own thread.
+            self._server.socket = self.tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.port = self._server.server_address[1]
         Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 

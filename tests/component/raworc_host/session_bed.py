@@ -80,6 +80,7 @@ class Bed:
         self.socket = Path(mkdtemp(prefix="raworc-")) / "host.sock"
         self.api = server.api
         self.server = server
+        self.scheme = "http"
         self.environment: dict[str, str] = {}
         self._listed: list[dict[str, Any]] = []
         self._running = ExitStack()
@@ -156,7 +157,7 @@ class Bed:
             "PATH": os.environ["PATH"],
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONPATH": str(ROOT / "agent"),
-            "RAWORC_API_URL": f"http://127.0.0.1:{self.server.port}",
+            "RAWORC_API_URL": f"{self.scheme}://127.0.0.1:{self.server.port}",
             "RAWORC_SOCKET": str(self.socket),
             "RAWORC_TOKEN_FILE": str(self.token),
             **self.environment,
