@@ -16,12 +16,12 @@ known="\
 hyperkube $KUBERNETES_VERSION ./hyperkube 9 min
 coredns $COREDNS_VERSION ./coredns 20 s
 local-path-provisioner $LOCAL_PATH_VERSION github.com/rancher/local-path-provisioner 5 s
-helm $HELM_VERSION helm.sh/helm/v3/cmd/helm 30 s
 kaniko $KANIKO_VERSION github.com/chainguard-dev/kaniko/cmd/executor 20 s
 registry $REGISTRY_VERSION ./registry 20 s
-containerd $CONTAINERD_VERSION $containerd/containerd 1 min
+containerd $CONTAINERD_VERSION $containerd/containerd 2 min
 containerd-shim-runc-v2 $CONTAINERD_VERSION $containerd/containerd-shim-runc-v2 5 s
 ctr $CONTAINERD_VERSION $containerd/ctr 10 s
+helm $HELM_VERSION helm.sh/helm/v3/cmd/helm 1 min
 kind $KIND_VERSION sigs.k8s.io/kind 10 s
 cni-host-local $CNI_VERSION $cni/ipam/host-local 5 s
 cni-loopback $CNI_VERSION $cni/main/loopback 5 s
@@ -77,6 +77,8 @@ compile() {
   case $name in
     runc) cgo=1 folder=runc; packages gcc libc6-dev libseccomp-dev pkg-config ;;
     skipper) folder=skipper ;;
+    # These want a newer client of Kubernetes than the cluster's own.
+    containerd* | ctr | helm) folder=newer ;;
     hyperkube | kubectl) flags+=$(kubernetes_version) ;;
   esac
   if [ $folder = . ]; then kaniko_source "$work/kaniko"; fi
