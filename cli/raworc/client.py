@@ -145,6 +145,11 @@ class Client:
         path = _path("sessions", session_id, "messages", message_id)
         return Message.model_validate(self._get(path))
 
+    def cancel_message(self, session_id: str, message_id: str) -> Message:
+        """Cancel a message that waits or is being answered."""
+        path = _path("sessions", session_id, "messages", message_id, "cancel")
+        return Message.model_validate(self._post(path))
+
     def post_message(
         self, session_id: str, content: str, *, key: str | None = None, **wishes: object
     ) -> Message:

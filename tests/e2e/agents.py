@@ -62,6 +62,19 @@ def process_message(message, context):
     return "awake"
 """
 
+# Leaves a process in a session of its own behind, and hangs.
+DAEMONS = """
+import subprocess
+import threading
+
+def process_message(message, context):
+    if message == "hang":
+        subprocess.run(["sh", "-c", "(exec env -i setsid sleep 4242) & :"])
+        yield "begun"
+        threading.Event().wait()
+    yield "still here"
+"""
+
 EXITING = """
 import os
 
@@ -78,6 +91,7 @@ MISBEHAVED = {
     "printing": PRINTING,
     "hanging": HANGING,
     "exiting": EXITING,
+    "daemons": DAEMONS,
 }
 
 

@@ -54,11 +54,11 @@ def await_state(client: Client, session_id: str, *states: str) -> Session:
 
 
 def settled(api: Client, message: Message) -> Message:
-    """Wait until a message is answered or failed."""
+    """Wait until a message is answered, failed or cancelled."""
 
     def seen() -> Message | None:
         now = api.read_message(message.session_id, message.id)
-        return now if now.status in {"answered", "failed"} else None
+        return now if now.status in {"answered", "failed", "cancelled"} else None
 
     return eventually(seen, f"message {message.content!r} settled", STARTED)
 

@@ -83,6 +83,8 @@ def _metadata(view: SessionSnapshot) -> Manifest:
         },
         "annotations": {
             RESTARTS_ANNOTATION: str(next_restarts(view)),
+            # What `kubectl exec` and `kubectl logs` mean where they name none.
+            "kubectl.kubernetes.io/default-container": AGENT_CONTAINER,
             **({REPLACES_ANNOTATION: replaces} if replaces else {}),
         },
         "ownerReferences": [owner_reference(view.session)],

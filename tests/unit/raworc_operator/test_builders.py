@@ -138,6 +138,11 @@ def test_agents_have_the_volume_and_the_host_has_the_token() -> None:
     assert [volume["sizeLimit"] for volume in bounded] == ["1Gi", "1Mi"]
 
 
+def test_kubectl_means_the_agents_where_it_names_no_container() -> None:
+    annotations = pod()["metadata"]["annotations"]
+    assert annotations["kubectl.kubernetes.io/default-container"] == "agent"
+
+
 def test_what_a_session_asks_for_is_its_agents() -> None:
     made = containers(pod(resources={"requests": {"memory": "1Gi"}}))
     assert made["agent"]["resources"]["requests"]["memory"] == "1Gi"
