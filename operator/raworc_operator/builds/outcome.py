@@ -68,7 +68,7 @@ def _failure(pods: Sequence[Manifest], job: Manifest) -> Outcome:
             ended = _ended(pod, container)
             if ended and ended.get("exitCode") != 0:
                 return _container_failure(ended)
-    words = condition(job, "Failed").get("message") or "The build's pod ended without a word."
+    words = condition(job, "Failed").get("message") or "The build's pod ended without a message."
     return Outcome(BuildState.FAILED, None, SpaceReason.BUILD_FAILED, words)
 
 
@@ -108,13 +108,13 @@ def _registry_reason(log: str) -> SpaceReason | None:
 
 def _progress(pods: Sequence[Manifest]) -> Outcome:
     if not pods:
-        return Outcome(BuildState.PENDING, message="The build waits for its pod.")
+        return Outcome(BuildState.PENDING, message="The build is waiting for its pod.")
     statuses = _statuses(pods[0])
     waiting = next((words for status in statuses if (words := _waiting_reason(status))), "")
     scheduled = condition(pods[0], "PodScheduled")
     if scheduled.get("status") == "False":
-        waiting = scheduled.get("message") or "No node takes the pod of the build."
-    return Outcome(BuildState.BUILDING, message=waiting or "The build runs.")
+        waiting = scheduled.get("message") or "No node can run the pod of the build."
+    return Outcome(BuildState.BUILDING, message=waiting or "The build is running.")
 
 
 def _waiting_reason(status: Mapping[str, Any]) -> str:

@@ -212,7 +212,7 @@ def _under_way(work: Pass, build: Build, outcome: Outcome) -> Progress:
 def _pushed(work: Pass, build: Build, outcome: Outcome) -> Progress:
     digest = outcome.digest or work.context.registry.digest(image_repository(work.name), build.id)
     if digest is None:
-        words = "The build ended well, but its image is not in the registry."
+        words = "The build succeeded, but its image is not in the registry."
         return _failed(work, build, SpaceReason.BUILD_FAILED, words)
     return _completed(work, build, digest)
 
@@ -223,7 +223,7 @@ def _completed(work: Pass, build: Build, digest: str) -> Progress:
     if former and former.key == build.key and former.state is BuildState.COMPLETED:
         ended = former.completion_time or ended
     else:
-        work.context.tell(work.space, "BuildCompleted", f"Build '{build.id}' is there.")
+        work.context.tell(work.space, "BuildCompleted", f"Build '{build.id}' completed.")
     build = build.model_copy(update={"state": BuildState.COMPLETED, "completion_time": ended})
     image = f"{work.context.settings.registry_pull}/{image_repository(work.name)}@{digest}"
     return Progress(build, image)
