@@ -14,7 +14,7 @@ RUN if [ -e ca-certificates.crt ]; then cp ca-certificates.crt "$SSL_CERT_FILE";
 # Apart, so that a change of pyproject.toml that changes no dependency installs nothing anew.
 FROM uv AS lock
 COPY pyproject.toml uv.lock ./
-RUN /uv/bin/uv export -q --no-cache --locked --no-dev --extra api --extra operator --no-emit-project -o requirements.txt
+RUN /uv/bin/uv export -q --no-cache --locked --no-dev --extra api --extra operator --extra sources --no-emit-project -o requirements.txt
 
 FROM uv AS builder
 # mysqlclient comes as source.

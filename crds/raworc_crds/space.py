@@ -99,6 +99,7 @@ class SpaceReason(StrEnum):
     BASE_IMAGE_NOT_FOUND = "BaseImageNotFound"
     REGISTRY_UNREACHABLE = "RegistryUnreachable"
     REGISTRY_REFUSED = "RegistryRefused"
+    SOURCES_UNREACHABLE = "SourcesUnreachable"
     NO_QUOTA = "NoQuota"
     WITHIN_QUOTA = "WithinQuota"
     QUOTA_EXCEEDED = "QuotaExceeded"

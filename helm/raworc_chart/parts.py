@@ -103,6 +103,16 @@ class Sessions(Values):
     )
 
 
+class Sources(Values):
+    """The container beside the operator that asks Git and registries."""
+
+    resources: Resources = Field(
+        # At most ten looks at once, of which git may take 96 MiB each.
+        resources(("20m", "96Mi"), ("1", "1Gi")),
+        description="what it may use",
+    )
+
+
 class Storage(Values):
     """A volume."""
 

@@ -5,11 +5,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from .networks import Networks, Openings
-from .parts import Api, Mysql, Operator, Registry, Sessions
+from .parts import Api, Mysql, Operator, Registry, Sessions, Sources
 from .wire import Image, Name, Port, Text, Values, Words
 
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]*$", max_length=253)]
 Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:/_-]*$", max_length=255)]
+# An address with a tag, a digest or both.
+ImageReference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:/@_-]*$", max_length=512)]
 
 
 class ProductImage(Values):
@@ -199,16 +201,20 @@ class ConfigMapKeyReference(Values):
 class Builds(Values):
     """How spaces are built."""
 
-    base_image: Address = Field(
+    base_image: ImageReference = Field(
         "",
         description=(
-            "image that agents are built on, below pushAddress or a full reference;"
-            " empty: raworc/agent with the tag of image"
+            "image that agents are built on, by tag or digest, below pushAddress or a full"
+            " reference; empty: raworc/agent with the tag of image"
         ),
     )
     kaniko_image: Image = Field(
         Image(repository="martizih/kaniko", tag="v1.27.0"),
         description="image of the builder",
+    )
+    keep_images: Annotated[int, Field(ge=0, le=1_000)] = Field(
+        3,
+        description="how many images of a space stay beside its last two and those that pods run",
     )
     ca_bundle: Annotated[
         str, StringConstraints(pattern=r"^$|-----BEGIN CERTIFICATE-----", max_length=500_000)
@@ -264,6 +270,9 @@ class ChartValues(Values):
     )
     api: Api = Field(Api(), description="the API server")
     operator: Operator = Field(Operator(), description="the operator")
+    sources: Sources = Field(
+        Sources(), description="the container beside the operator that asks Git and registries"
+    )
     builds: Builds = Field(Builds(), description="how spaces are built")
     ingress: Ingress = Field(Ingress(), description="the way in from outside")
     sessions: Sessions = Field(Sessions(), description="sessions")

@@ -5,11 +5,14 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import kopf
 
 from raworc_kube.client import KubernetesCluster, connect
 from raworc_kube.errors import ClusterError
+from raworc_operator.builds.images import GONE_SPACES_SECONDS, remove_gone_spaces
+from raworc_operator.builds.sources import LocalSources
 from raworc_operator.context import Context
 from raworc_operator.kopf_settings import operator_settings
 from raworc_operator.labels import MANAGED_BY
@@ -18,13 +21,12 @@ from raworc_operator.sessions.reconcile import reconcile_session
 from raworc_operator.settings import Settings, from_environment
 from raworc_operator.spaces.reconcile import reconcile_space
 from raworc_operator.workqueue import WorkQueue
-from raworc_sources.git import Git
-from raworc_sources.registry import ImageRegistry, RegistryError
+from raworc_sources.problems import SourceError
 
 # Reconciles wait for the network nearly all of their time.
 _SESSION_THREADS, _SPACE_THREADS = 16, 8
 # What passes by itself, and needs no traceback in the log.
-_EXPECTED = (ClusterError, RegistryError)
+_EXPECTED = (ClusterError, SourceError)
 _LIVENESS = "http://0.0.0.0:8081/healthz"
 
 
@@ -41,13 +43,7 @@ def make_context(settings: Settings) -> Context:
     session_queue, space_queue = make_queues()
     return Context(
         cluster=KubernetesCluster(connect(), MANAGED_BY),
-        registry=ImageRegistry(
-            settings.registry_push,
-            insecure=settings.registry_insecure,
-            accounts=settings.registry_push_account,
-            authorities=settings.authorities_file,
-        ),
-        git=Git(settings.internal_git_hosts, settings.authorities_file),
+        sources=LocalSources(),
         settings=settings,
         session_queue=session_queue,
         space_queue=space_queue,
@@ -63,6 +59,9 @@ def running_threads(context: Context) -> Iterator[kopf.Memo]:
     )
     context.space_queue.start(lambda key: reconcile_space(context, key.name))
     resync.start()
+    if context.settings.registry_is_own:
+        sweep = partial(remove_gone_spaces, context)
+        context.space_queue.add("images of gone spaces", GONE_SPACES_SECONDS, sweep)
     try:
         yield kopf.Memo(context=context, resync=resync)
     finally:

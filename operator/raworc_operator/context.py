@@ -1,4 +1,4 @@
-"""What every reconcile is given: the cluster, the registry, the settings, and the queues."""
+"""What every reconcile is given: the cluster, the sources, the settings, and the queues."""
 
 import logging
 from collections.abc import Callable
@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from raworc_kube.client import Cluster
 from raworc_kube.errors import ClusterError
 from raworc_kube.objects import SESSION, SPACE, Key, Manifest
+from raworc_operator.builds.sources import Sources
 from raworc_operator.events import event
 from raworc_operator.settings import Settings
 from raworc_operator.waiting import WaitingLines
 from raworc_operator.workqueue import WorkQueue
-from raworc_sources.git import Git
-from raworc_sources.registry import Registry
 
 _logger = logging.getLogger(__name__)
 
@@ -23,8 +22,7 @@ class Context:
     """Everything outside of a reconcile."""
 
     cluster: Cluster
-    registry: Registry
-    git: Git
+    sources: Sources
     settings: Settings
     # Sessions do not wait for spaces, whose repositories may take their time.
     session_queue: WorkQueue

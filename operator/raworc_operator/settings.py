@@ -44,6 +44,10 @@ class Settings:
     networks: Networks = field(default_factory=Networks)
     # What the agents of a session may use where nobody says.
     session_resources: Resources = DEFAULT_RESOURCES
+    # Whether nobody else has images there, so that those of spaces that are gone may be deleted.
+    registry_is_own: bool = False
+    # How many images of a space stay beside the last two and those in use.
+    keep_images: int = 3
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
@@ -57,6 +61,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         registry_push=push,
         registry_pull=environ.get("RAWORC_REGISTRY_PULL") or push,
         registry_insecure=_boolean(environ, "RAWORC_REGISTRY_INSECURE"),
+        registry_is_own=_boolean(environ, "RAWORC_REGISTRY_OWN"),
         base_image=_required(environ, "RAWORC_BASE_IMAGE"),
         image=_required(environ, "RAWORC_IMAGE"),
         kaniko_image=_required(environ, "RAWORC_KANIKO_IMAGE"),
@@ -68,6 +73,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         internal_git_hosts=_hosts(environ.get("RAWORC_INTERNAL_GIT_HOSTS", "")),
         networks=_model(environ, "RAWORC_NETWORKS", Networks),
         session_resources=_session_resources(environ),
+        keep_images=_number(environ, "RAWORC_KEEP_IMAGES", 3),
     )
 
 
@@ -103,6 +109,13 @@ def _boolean(environ: Mapping[str, str], name: str) -> bool:
     if value not in {"true", "false"}:
         raise SystemExit(f"{name} must be 'true' or 'false', but is '{value}'.")
     return value == "true"
+
+
+def _number(environ: Mapping[str, str], name: str, default: int) -> int:
+    value = environ.get(name) or str(default)
+    if not value.isdecimal():
+        raise SystemExit(f"{name} must be a number, but is '{value}'.")
+    return int(value)
 
 
 def _file(environ: Mapping[str, str], name: str) -> Path | None:

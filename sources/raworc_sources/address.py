@@ -1,4 +1,4 @@
-"""Where a repository lies, and whether the operator may go there."""
+"""Where a repository is, and whether it may be asked."""
 
 import ipaddress
 import socket
@@ -10,6 +10,18 @@ from raworc_crds.space import SpaceReason
 from raworc_sources.problems import SourceError, UnreachableError
 
 _PORTS = {"http": 80, "https": 443, "git": 9418}
+
+# Python counts these as public, but an address in them may lead to a private IPv4 address that is
+# embedded in it (NAT64, 6to4, Teredo, IPv4-compatible), or to a relay into such a range.
+_TRANSLATED = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        *("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/23", "::/96"),
+        *("192.88.99.0/24", "192.0.0.0/24"),
+    )
+)
+# All that IANA has given out for hosts of the internet.
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 
 Resolve = Callable[[str, int], list[str]]
 
@@ -57,8 +69,8 @@ def parse_address(
 ) -> Address:
     """Find a repository's host, and refuse one that is inside the cluster or its networks.
 
-    A URL is a stranger's text, and the operator stands where strangers must not reach: the address
-    is looked at here, and the same address is used later, so that a name cannot change in between.
+    A URL is a stranger's text, and it is read inside the cluster, where strangers must not reach:
+    the address is looked at here and used later, so that a name cannot change in between.
     """
     url = repository_url(repo)
     parts = urlsplit(url)
@@ -96,6 +108,11 @@ def _addresses(host: str, port: int, resolve: Resolve) -> list[str]:
 
 def _is_public(text: str) -> bool:
     address = ipaddress.ip_address(text.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return address.is_global and not address.is_multicast
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            return _is_public(str(address.ipv4_mapped))
+        if address not in _GLOBAL_UNICAST:
+            return False
+    # `in` is false between the versions.
+    translated = any(address in network for network in _TRANSLATED)
+    return address.is_global and not address.is_multicast and not translated

@@ -1,16 +1,20 @@
 """Asking ``git``: no shell, no prompt, no option out of a stranger's text, and never for long."""
 
-import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from raworc_crds.space import SpaceReason
 from raworc_sources.address import Address, parse_address
 from raworc_sources.problems import SourceError, UnreachableError
+from raworc_sources.process import Bounds, OutputLimitError, TimeLimitError, run_bounded
 from raworc_sources.refs import is_commit, pick_commit, ref_patterns
 
-_LISTING_SECONDS = 30
+# The servers that speak git's newer protocol list only what was asked for; of an older one with
+# more refs than this, none can be found.
+_LISTING = Bounds(seconds=30, output_bytes=4 * 2**20)
+# What git itself may keep of a listing; it runs in half of that.
+_LISTING_MEMORY_BYTES = 96 * 2**20
 _LAST_LINES = 3
 
 # What servers and git itself say of a repository that is not there, or not for everyone.
@@ -37,41 +41,42 @@ class Git:
     authorities_file: Path | None = None
     program: str = "git"
 
-    def resolve(self, repo: str, ref: str | None) -> str:
+    def resolve(self, repo: str, ref: str | None, seconds: float = _LISTING.seconds) -> str:
         """Return the commit at which a branch or tag is, or say that there is none."""
         address = parse_address(repo, self.internal_hosts)
         if ref is not None and is_commit(ref):
             return ref
-        listing = self.run(
-            address, "ls-remote", "--end-of-options", address.location, *ref_patterns(ref)
-        )
-        return pick_commit(listing, ref, address.url)
+        arguments = ("ls-remote", "--end-of-options", address.location, *ref_patterns(ref))
+        bounds = Bounds(seconds, _LISTING.output_bytes)
+        limit = ("prlimit", f"--as={_LISTING_MEMORY_BYTES}", "--")
+        return pick_commit(self._run(address, arguments, bounds, limit), ref, address.url)
 
     def run(
+        self, address: Address, *arguments: str, folder: Path, seconds: float = _LISTING.seconds
+    ) -> None:
+        """Run one command of ``git`` that speaks to a repository, in a folder of our own."""
+        self._run(address, arguments, Bounds(seconds, _LISTING.output_bytes), folder=folder)
+
+    def _run(
         self,
         address: Address,
-        *arguments: str,
+        arguments: Iterable[str],
+        bounds: Bounds,
+        limit: Iterable[str] = (),
         folder: Path | None = None,
-        seconds: float = _LISTING_SECONDS,
     ) -> str:
-        """Run one command of ``git`` that speaks to a repository, and return what it prints."""
-        command = [self.program, *_options(address), *arguments]
+        command = [*limit, self.program, *_options(address), *arguments]
         try:
-            done = subprocess.run(  # noqa: S603 - no shell; the arguments are checked or ended
-                command,
-                cwd=folder,
-                env=self._environment(),
-                capture_output=True,
-                check=False,
-                timeout=seconds,
-                stdin=subprocess.DEVNULL,
-            )
-        except subprocess.TimeoutExpired as error:
-            words = f"Repository '{address.url}' did not answer within {seconds:.0f} s."
+            done = run_bounded(command, self._environment(), folder, bounds)
+        except TimeLimitError as error:
+            words = f"Repository '{address.url}' did not answer within {bounds.seconds:.0f} s."
             raise UnreachableError(words) from error
-        if done.returncode != 0:
-            raise failure(address.url, done.stderr.decode(errors="replace"))
-        return done.stdout.decode(errors="replace")
+        except OutputLimitError as error:
+            words = f"Repository '{address.url}' lists more refs than can be read."
+            raise SourceError(SpaceReason.REPOSITORY_REFUSED, words) from error
+        if done.exit_code != 0:
+            raise failure(address.url, done.errors.decode(errors="replace"))
+        return done.output.decode(errors="replace")
 
     def _environment(self) -> Mapping[str, str]:
         return {

@@ -10,6 +10,7 @@ import pytest
 from raworc_api import settings as api_settings
 from raworc_operator import settings as operator_settings
 from raworc_operator.sessions.resources import DEFAULT_RESOURCES
+from raworc_sources import settings as sources_settings
 
 Manifest = dict[str, Any]
 Render = Callable[..., list[Manifest]]
@@ -17,8 +18,9 @@ Find = Callable[..., Manifest]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def _environment(deployment: Manifest) -> Mapping[str, str]:
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+def _environment(deployment: Manifest, name: str = "") -> Mapping[str, str]:
+    containers = deployment["spec"]["template"]["spec"]["containers"]
+    container = next(one for one in containers if one["name"] == name or not name)
     return {entry["name"]: entry.get("value", "referred") for entry in container["env"]}
 
 
@@ -76,6 +78,26 @@ def test_the_operator_understands_what_it_is_told(find: Find) -> None:
     assert settings.session_resources == DEFAULT_RESOURCES
 
 
+def test_the_sources_understand_what_they_are_told(find: Find) -> None:
+    told = _environment(find("Deployment", "team-operator", values="bundled"), "sources")
+    settings = sources_settings.from_environment(told)
+    assert settings.git.internal_hosts == {"git.example.internal", "git.demo.svc"}
+    assert settings.git.authorities_file == Path("/etc/raworc/ca/ca.crt")
+    assert settings.registry.address == "team-registry.raworc-system.svc:5000"
+    assert settings.registry.insecure
+
+
+@pytest.mark.parametrize(("values", "is_own"), [("", True), ("external", False)])
+def test_images_of_others_are_left_alone(
+    find: Find, tmp_path: Path, *, values: str, is_own: bool
+) -> None:
+    bundle = tmp_path / "ca.crt"
+    bundle.write_text("certificates")
+    told = dict(_environment(find("Deployment", "raworc-operator", values=values)))
+    settings = operator_settings.from_environment(told | {"RAWORC_CA_BUNDLE": str(bundle)})
+    assert settings.registry_is_own is is_own
+
+
 def test_the_operator_is_told_of_an_external_registry(find: Find, tmp_path: Path) -> None:
     bundle = tmp_path / "ca.crt"
     bundle.write_text("certificates")
@@ -111,6 +133,7 @@ def test_every_value_of_builds_reaches_the_operator(find: Find) -> None:
     assert told["RAWORC_KANIKO_IMAGE"] == "registry.example.com/kaniko:1.25.0"
     assert told["RAWORC_INTERNAL_GIT_HOSTS"] == "git.example.internal,git.demo.svc"
     assert told["RAWORC_REGISTRY_PULL"] == "localhost:30600"
+    assert told["RAWORC_KEEP_IMAGES"] == "7"
 
 
 @pytest.mark.parametrize(

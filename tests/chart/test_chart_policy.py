@@ -114,7 +114,7 @@ def test_pods_are_restricted(manifests: list[Manifest]) -> None:
         assert pod["enableServiceLinks"] is False
         assert not pod.keys() & {"hostNetwork", "hostPID", "hostIPC"}
         kinds = {kind for volume in pod.get("volumes", []) for kind in volume.keys() - {"name"}}
-        assert kinds <= {"emptyDir", "secret", "configMap", "persistentVolumeClaim"}
+        assert kinds <= {"emptyDir", "secret", "configMap", "persistentVolumeClaim", "projected"}
 
 
 def test_containers_are_restricted(manifests: list[Manifest]) -> None:
@@ -142,19 +142,33 @@ def test_images_have_a_fixed_tag(manifests: list[Manifest]) -> None:
 
 def test_every_part_is_probed_for_its_start_and_its_life(manifests: list[Manifest]) -> None:
     for workload in _workloads(manifests):
-        (container,) = workload["spec"]["template"]["spec"]["containers"]
-        assert container["startupProbe"]["periodSeconds"] == 1
-        assert container["livenessProbe"]["failureThreshold"] >= 3
-        served = container["name"] != "operator"
-        assert ("readinessProbe" in container) == served
+        for container in workload["spec"]["template"]["spec"]["containers"]:
+            assert container["startupProbe"]["periodSeconds"] == 1
+            assert container["livenessProbe"]["failureThreshold"] >= 3
+            served = container["name"] not in {"operator", "sources"}
+            assert ("readinessProbe" in container) == served
 
 
-def test_only_parts_that_ask_the_kubernetes_api_have_its_token(manifests: list[Manifest]) -> None:
+def test_only_containers_that_ask_the_kubernetes_api_have_its_token(
+    manifests: list[Manifest],
+) -> None:
     for workload in _workloads(manifests):
         pod = workload["spec"]["template"]["spec"]
-        asks = pod["containers"][0]["name"] in {"api", "operator"}
-        assert pod["automountServiceAccountToken"] is asks
-        assert ("serviceAccountName" in pod) is asks
+        mounting = [one["name"] for one in pod["containers"] if _mounts_token(one)]
+        if pod["containers"][0]["name"] == "operator":
+            assert (mounting, pod["automountServiceAccountToken"]) == (["operator"], False)
+        else:
+            assert not mounting
+            asks = pod["containers"][0]["name"] == "api"
+            assert pod["automountServiceAccountToken"] is asks
+        assert ("serviceAccountName" in pod) is (
+            pod["containers"][0]["name"] in {"api", "operator"}
+        )
+
+
+def _mounts_token(container: Manifest) -> bool:
+    folder = "/var/run/secrets/kubernetes.io/serviceaccount"
+    return folder in {mount["mountPath"] for mount in container["volumeMounts"]}
 
 
 def test_only_one_operator_runs_at_a_time(find: Find) -> None:

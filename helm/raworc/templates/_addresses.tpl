@@ -135,6 +135,29 @@ http{{ if .Values.api.hosts.tls.secretName }}s{{ end }}://{{ include "raworc.ful
 {{- end -}}
 {{- end -}}
 
+{{/* Whom Git is asked of and by which authorities, as environment of the operator and of its sources. */}}
+{{- define "raworc.sources" -}}
+- name: RAWORC_INTERNAL_GIT_HOSTS
+  value: {{ join "," .Values.builds.internalGitHosts | quote }}
+{{- if include "raworc.caConfigMap" . }}
+- name: RAWORC_CA_BUNDLE
+  value: /etc/raworc/ca/ca.crt
+{{- end }}
+{{- end -}}
+
+{{/* How the kubelet sees that the sources answer, which they do on loopback alone. */}}
+{{- define "raworc.sourcesProbe" -}}
+exec:
+  command:
+    - bash
+    - -c
+    - |-
+      exec 3<>/dev/tcp/127.0.0.1/8083
+      printf 'GET /health HTTP/1.0\r\n\r\n' >&3
+      read -r answer <&3
+      [[ $answer == *' 200 '* ]]
+{{- end -}}
+
 {{/* The Secrets with accounts of the registry, by their use: push, pull. */}}
 {{- define "raworc.registryAccounts" -}}
 {{- $external := .Values.externalRegistry -}}

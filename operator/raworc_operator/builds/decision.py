@@ -13,17 +13,13 @@ from raworc_crds.space import AgentSource, Build, BuildState, BuiltAgent, SpaceR
 from raworc_kube.objects import Manifest, parse_time, time_text
 from raworc_operator.builds.key import PinnedAgent, build_id
 from raworc_operator.status import cut
+from raworc_sources.problems import PASSING, SourceError
 
-# How long after refs could not be resolved they are looked at again: soon where the cause is the
-# network or a registry, later where a person has to make a branch.
-_SOON_SECONDS, _LATER_SECONDS = 10.0, 60.0
-_PASSING = {
-    SpaceReason.REPOSITORY_UNREACHABLE,
-    SpaceReason.REGISTRY_UNREACHABLE,
-    SpaceReason.BASE_IMAGE_NOT_FOUND,
-}
-# What a registry did to a build that had begun; it is tried again after as long as it has failed.
-_SURROUNDINGS = {SpaceReason.REGISTRY_REFUSED, SpaceReason.REGISTRY_UNREACHABLE}
+# How often refs are looked at again that a person has to mend.
+_MENDED_SECONDS = 60.0
+# How often the sources are asked for an answer that they still look for.
+_ASKING_SECONDS = 1.0
+# What the surroundings hold back is tried again after as long as it has waited.
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 10.0, 600.0
 
 
@@ -53,7 +49,7 @@ def next_step(space: Manifest, now: datetime) -> Step:
     if build is None or observed != space["metadata"].get("generation"):
         return Step.RESOLVE
     if build.state in {BuildState.PENDING, BuildState.BUILDING}:
-        return Step.FOLLOW
+        return Step.FOLLOW if build.agents else Step.RESOLVE
     if is_retried(build) and seconds_to_retry(build, now) <= 0:
         return Step.RESOLVE
     return Step.REST
@@ -71,7 +67,7 @@ def is_retried(build: Build) -> bool:
 
 
 def _is_of_surroundings(build: Build) -> bool:
-    return build.reason in _SURROUNDINGS
+    return build.reason in PASSING
 
 
 def _is_of_other_version(build: Build) -> bool:
@@ -91,7 +87,7 @@ def seconds_to_retry(build: Build, now: datetime) -> float:
 
 def _retry_delay(build: Build, tried: datetime) -> float:
     if is_unresolved(build):
-        return _SOON_SECONDS if build.reason in _PASSING else _LATER_SECONDS
+        return _MENDED_SECONDS
     if _is_of_other_version(build):
         return 0.0
     return growing_delay(build, tried)
@@ -101,6 +97,13 @@ def growing_delay(build: Build, now: datetime) -> float:
     """Say after how many seconds a build is tried again that the surroundings hold back."""
     began = parse_time(build.start_time or time_text(now))
     return min(max((now - began).total_seconds(), _FIRST_RETRY_SECONDS), _LAST_RETRY_SECONDS)
+
+
+def seconds_to_wait(build: Build, now: datetime) -> float:
+    """Say in how many seconds the sources are asked again for a build that waits for them."""
+    if build.reason == SpaceReason.RESOLVING:
+        return _ASKING_SECONDS
+    return growing_delay(build, now)
 
 
 def failed_before(build: Build | None, key: str, rebuild: str | None) -> bool:
@@ -132,21 +135,24 @@ def new_build(
 
 
 def unresolved_build(
-    spec: SpaceSpec, reason: SpaceReason, message: str, former: Build | None, now: datetime
+    spec: SpaceSpec, error: SourceError, former: Build | None, now: datetime
 ) -> Build:
-    """Describe a build that cannot begin; its key is that of the wish, as there is no commit."""
+    """Describe a build that cannot begin: it waits, or it failed if only its author can mend it.
+
+    Its key is that of the wish, as there is no commit.
+    """
     wish = [agent.model_dump(mode="json") for agent in spec.agents]
     key = sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()
-    same = former is not None and former.key == key and former.rebuild == spec.rebuild
+    same = former is not None and (former.key, former.rebuild) == (key, spec.rebuild)
     return Build(
         id=build_id(key),
         key=key,
-        state=BuildState.FAILED,
+        state=BuildState.PENDING if error.is_passing else BuildState.FAILED,
         start_time=former.start_time if former and same else time_text(now),
-        completion_time=time_text(now),
+        completion_time=None if error.is_passing else time_text(now),
         rebuild=spec.rebuild,
-        reason=reason,
-        message=cut(message),
+        reason=error.reason,
+        message=cut(str(error)),
         operator_version=__version__,
     )
 

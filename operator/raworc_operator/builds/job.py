@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 
 from raworc_crds.names import build_job_name, image_repository, space_namespace
+from raworc_crds.space import Build
 from raworc_kube.objects import Manifest, owner_reference
 from raworc_operator.builds.authorities import AUTHORITIES_KEY, AUTHORITIES_NAME
 from raworc_operator.builds.key import PinnedAgent
@@ -45,7 +46,7 @@ _CHECKOUT_AUTHORITIES = "/etc/raworc-ca"
 def build_job(
     space: Manifest,
     agents: Sequence[PinnedAgent],
-    build_id: str,
+    build: Build,
     base_image: str,
     settings: Settings,
 ) -> Manifest:
@@ -54,13 +55,14 @@ def build_job(
     request = {
         "agents": [agent.request() for agent in agents],
         "base_image": base_image,
+        "build_key": build.key,
         "internal_git_hosts": sorted(settings.internal_git_hosts),
     }
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
-            "name": build_job_name(build_id),
+            "name": build_job_name(build.id),
             "namespace": space_namespace(name, settings.namespace_prefix),
             "labels": labels(name, BUILD_COMPONENT),
             "ownerReferences": [owner_reference(space)],
@@ -76,7 +78,7 @@ def build_job(
                     "labels": labels(name, BUILD_COMPONENT),
                     "annotations": {REQUEST_ANNOTATION: json.dumps(request, ensure_ascii=False)},
                 },
-                "spec": _pod_spec(f"{image_repository(name)}:{build_id}", settings),
+                "spec": _pod_spec(f"{image_repository(name)}:{build.id}", settings),
             },
         },
     }
@@ -164,7 +166,8 @@ def _kaniko_arguments(image: str, settings: Settings, trusted: str) -> list[str]
         "--digest-file=/dev/termination-log",
         # Times and sizes tell what changed; hashing all of the base image would take seconds.
         "--snapshot-mode=redo",
-        "--push-retry=2",
+        # 1, 2, 4 … 32 s: the bundled registry takes no pushes while it collects its garbage.
+        "--push-retry=6",
         "--image-fs-extract-retry=2",
         "--log-format=text",
         "--force",

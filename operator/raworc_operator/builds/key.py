@@ -11,7 +11,7 @@ from raworc_sources.address import repository_url
 
 # To be raised when the same sources would become another image: the Dockerfile's template, what is
 # copied, how dependencies are installed.
-RECIPE = 1
+RECIPE = 2
 _ID_LENGTH = 12
 
 

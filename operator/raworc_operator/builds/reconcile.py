@@ -20,6 +20,7 @@ from raworc_operator.builds.decision import (
     next_step,
     pinned_agents,
     seconds_to_retry,
+    seconds_to_wait,
     unresolved_build,
 )
 from raworc_operator.builds.job import build_job
@@ -30,7 +31,7 @@ from raworc_operator.labels import BUILD_COMPONENT, selector
 from raworc_operator.spaces.status import quota_blocker
 from raworc_operator.status import cut
 from raworc_sources.problems import SourceError
-from raworc_sources.registry import AccountRefusedError, RegistryError
+from raworc_sources.protocol import FindImage, RepositoryRef, Resolve
 
 _logger = logging.getLogger(__name__)
 
@@ -67,6 +68,12 @@ class Pass:
         return space_namespace(self.name, self.context.settings.namespace_prefix)
 
     @property
+    def asker(self) -> str:
+        """As whom the sources are asked: a changed spec wants answers of its own."""
+        metadata = self.space["metadata"]
+        return f"{metadata['uid']}/{metadata.get('generation')}"
+
+    @property
     def former_image(self) -> str | None:
         """The last good image."""
         image: str | None = (self.space.get("status") or {}).get("image")
@@ -90,48 +97,60 @@ def reconcile_build(work: Pass) -> Progress:
 
 def _resolve(work: Pass, former: Build | None) -> Progress:
     try:
-        agents = _pin(work)
-        base = _base_image(work)
+        agents, base = _pin(work)
         key = build_key(agents, base, work.context.settings.kaniko_image)
         if failed_before(former, key, work.spec.rebuild):
             return Progress(former, work.former_image)
         began = time_text(work.context.now())
         return _begin(work, new_build(agents, key, work.spec.rebuild, former, began), agents, base)
     except SourceError as error:
-        return _unresolved(work, former, error.reason, str(error))
-    except AccountRefusedError as error:
-        return _unresolved(work, former, SpaceReason.REGISTRY_REFUSED, str(error))
-    except RegistryError as error:
-        return _unresolved(work, former, SpaceReason.REGISTRY_UNREACHABLE, str(error))
+        return _unresolved(work, former, error)
 
 
-def _pin(work: Pass) -> list[PinnedAgent]:
-    git, known = work.context.git, {}
-    for source in work.spec.agents:
-        if (source.repo, source.ref) not in known:
-            known[source.repo, source.ref] = git.resolve(source.repo, source.ref)
-    return [PinnedAgent(source, known[source.repo, source.ref]) for source in work.spec.agents]
+def _pin(work: Pass) -> tuple[list[PinnedAgent], str]:
+    agents = work.spec.agents
+    found = work.context.sources.resolve(
+        Resolve(
+            asker=work.asker,
+            refs=tuple(RepositoryRef(repo=agent.repo, ref=agent.ref) for agent in agents),
+            base_image=work.context.settings.base_image,
+        )
+    )
+    pinned = [PinnedAgent(*pair) for pair in zip(agents, found.commits, strict=True)]
+    return pinned, found.base_image
 
 
-def _base_image(work: Pass) -> str:
-    reference = work.context.settings.base_image
-    name, digest = work.context.registry.base_digest(reference)
-    if digest is None:
-        words = f"The base image '{reference}' is not in the registry."
-        raise SourceError(SpaceReason.BASE_IMAGE_NOT_FOUND, words)
-    return f"{name}@{digest}"
+def _find_image(work: Pass, build: Build) -> str | None:
+    return work.context.sources.find_image(
+        FindImage(
+            asker=work.asker,
+            repository=image_repository(work.name),
+            tag=build.id,
+            build_key=build.key,
+        )
+    )
 
 
-def _unresolved(work: Pass, former: Build | None, reason: SpaceReason, message: str) -> Progress:
+def _unresolved(work: Pass, former: Build | None, error: SourceError) -> Progress:
     now = work.context.now()
-    build = unresolved_build(work.spec, reason, message, former, now)
-    if former is None or (former.key, former.reason) != (build.key, build.reason):
-        work.context.tell(work.space, "BuildFailed", f"{reason}: {message}", warning=True)
-    return Progress(build, work.former_image, retry_after=seconds_to_retry(build, now))
+    build = unresolved_build(work.spec, error, former, now)
+    is_news = former is None or (former.key, former.reason) != (build.key, build.reason)
+    if is_news and not error.is_pending:
+        event = "BuildWaits" if error.is_passing else "BuildFailed"
+        work.context.tell(work.space, event, f"{error.reason}: {error}", warning=True)
+    retry = seconds_to_wait if error.is_passing else seconds_to_retry
+    return Progress(build, work.former_image, build.message or "", retry(build, now))
+
+
+def _wait(work: Pass, build: Build, error: SourceError) -> Progress:
+    """Leave a build whose commits are known as it is until the registry can be asked."""
+    return Progress(
+        build, work.former_image, str(error), seconds_to_wait(build, work.context.now())
+    )
 
 
 def _begin(work: Pass, build: Build, agents: Sequence[PinnedAgent], base: str) -> Progress:
-    digest = work.context.registry.digest(image_repository(work.name), build.id)
+    digest = _find_image(work, build)
     if digest is not None:
         return _completed(work, build, digest)
     job = work.context.cluster.find(_job_key(work, build))
@@ -154,7 +173,7 @@ def _start(work: Pass, build: Build, agents: Sequence[PinnedAgent], base: str) -
     if settings.authorities:
         cluster.apply(authorities(work.name, work.namespace, settings.authorities))
     try:
-        cluster.create(build_job(work.space, agents, build.id, base, settings))
+        cluster.create(build_job(work.space, agents, build, base, settings))
     except ClusterError as error:
         # A quota, a policy, a webhook: what refuses the Job now may allow it later.
         words = f"The cluster refuses its Job, which is tried again: {cut(str(error))}"
@@ -193,11 +212,12 @@ def _follow(work: Pass, build: Build) -> Progress:
 
 def _again(work: Pass, build: Build) -> Progress:
     """Begin a build whose Job is gone with the commits that it had."""
+    wanted = Resolve(asker=work.asker, refs=(), base_image=work.context.settings.base_image)
     try:
-        agents, base = pinned_agents(work.spec.agents, build), _base_image(work)
-        return _begin(work, build, agents, base)
+        base = work.context.sources.resolve(wanted).base_image
+        return _begin(work, build, pinned_agents(work.spec.agents, build), base)
     except SourceError as error:
-        return _failed(work, build, error.reason, str(error))
+        return _wait(work, build, error)
 
 
 def _under_way(work: Pass, build: Build, outcome: Outcome) -> Progress:
@@ -210,7 +230,10 @@ def _under_way(work: Pass, build: Build, outcome: Outcome) -> Progress:
 
 
 def _pushed(work: Pass, build: Build, outcome: Outcome) -> Progress:
-    digest = outcome.digest or work.context.registry.digest(image_repository(work.name), build.id)
+    try:
+        digest = outcome.digest or _find_image(work, build)
+    except SourceError as error:
+        return _wait(work, build, error)
     if digest is None:
         words = "The build succeeded, but its image is not in the registry."
         return _failed(work, build, SpaceReason.BUILD_FAILED, words)

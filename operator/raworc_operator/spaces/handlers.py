@@ -6,17 +6,14 @@ import kopf
 
 from raworc_crds import space
 from raworc_crds.group import COMPONENT_LABEL, GROUP, SPACE_LABEL, VERSION
-from raworc_kube.errors import ClusterError
+from raworc_kube.objects import Manifest
 from raworc_operator.context import Context
 from raworc_operator.labels import BUILD_COMPONENT
 from raworc_operator.spaces.reconcile import USAGE_SECONDS
-from raworc_operator.spaces.removal import NotYetError, remove_images
-from raworc_sources.registry import RegistryError
+from raworc_operator.spaces.removal import Removal
 
 _SPACES = (GROUP, VERSION, space.PLURAL)
 _BUILDS = {COMPONENT_LABEL: BUILD_COMPONENT}
-_REGISTRY_RETRY_SECONDS = 5
-_STOPPING_SECONDS = 1
 
 
 # Only events, no kopf handlers of changes: those would write an annotation into each space.
@@ -32,15 +29,14 @@ async def notice_space(body: kopf.Body, event: kopf.RawEvent, memo: Any, **_: An
         memo.context.trigger_space(metadata["name"])
 
 
-@kopf.on.delete(*_SPACES)
-def remove_space(name: str, memo: Any, **_: Any) -> None:  # noqa: ANN401 - kopf's
-    """Clean up what does not go with the space by itself."""
-    try:
-        remove_images(memo.context, name)
-    except NotYetError as error:
-        raise kopf.TemporaryError(str(error), delay=_STOPPING_SECONDS) from error
-    except (RegistryError, ClusterError) as error:
-        raise kopf.TemporaryError(str(error), delay=_REGISTRY_RETRY_SECONDS) from error
+@kopf.on.event(*_SPACES)
+async def remove_space(event: kopf.RawEvent, memo: Any, **_: Any) -> None:  # noqa: ANN401 - kopf's
+    """Clean up what does not go with the space by itself; a finalizer would hold it back."""
+    if event["type"] == "DELETED":
+        context: Context = memo.context
+        space: Manifest = dict(event["object"])
+        key = f"images of {space['metadata']['name']} {space['metadata']['uid']}"
+        context.space_queue.add(key, task=Removal(context, space))
 
 
 @kopf.on.event("batch", "v1", "jobs", labels=_BUILDS)

@@ -21,6 +21,7 @@ from raworc_kube.objects import (
     condition,
     is_going,
 )
+from raworc_operator.builds.images import sweep_images
 from raworc_operator.builds.reconcile import Pass, Progress, reconcile_build
 from raworc_operator.context import Context
 from raworc_operator.labels import SESSION_COMPONENT, selector
@@ -93,6 +94,8 @@ def _reconcile_inside(
         running_sessions=context.cluster.count(POD, inside, selector(component=SESSION_COMPONENT)),
     )
     _report(context, space, space_status(view, inside, context.now()))
+    if progress.image and (space.get("status") or {}).get("image") != progress.image:
+        sweep_images(context, space, (progress.image, (space.get("status") or {}).get("image")))
     if _concerns_sessions(space, progress):
         wake_sessions(context, inside)
     return progress.retry_after

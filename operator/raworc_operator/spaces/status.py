@@ -79,6 +79,10 @@ def built_condition(build: Build | None, message: str = "") -> Condition:
     if build.state is BuildState.FAILED:
         reason = build.reason or SpaceReason.BUILD_FAILED
         return observed(SpaceCondition.BUILT, Status.FALSE, reason, build.message or "")
+    if not build.agents:
+        reason = build.reason or SpaceReason.RESOLVING
+        words = build.message or message
+        return observed(SpaceCondition.BUILT, Status.FALSE, reason, words)
     words = f"Build '{build.id}': {message}"
     return observed(SpaceCondition.BUILT, Status.FALSE, SpaceReason.BUILDING, words)
 

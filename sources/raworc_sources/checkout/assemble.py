@@ -31,7 +31,7 @@ def assemble(request: CheckoutRequest, git: Git, scratch: Path, context: Path) -
         entries.append(agent_entry(agent, manifest, installation))
         installations.append(installation)
     (context / AGENTS_FILE).write_text(json.dumps(entries, ensure_ascii=False, indent=1))
-    return render_dockerfile(request.base_image, installations)
+    return render_dockerfile(request.base_image, request.build_key, installations)
 
 
 def agent_entry(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from raworc_sources.checkout.layout import (
     AGENTS_FOLDER,
     BASE_PYTHON,
+    BUILD_KEY_LABEL,
     IMAGE_USER,
     ROOT,
     TRUST_VARIABLES,
@@ -51,11 +52,14 @@ class Installation:
         return " && ".join(steps) if self.pip or self.command else ""
 
 
-def render_dockerfile(base_image: str, installations: Iterable[Installation]) -> str:
+def render_dockerfile(
+    base_image: str, build_key: str, installations: Iterable[Installation]
+) -> str:
     """Write the Dockerfile: one layer for all code, and one for each agent that installs."""
     scripts = [script for installation in installations if (script := installation.script())]
     lines = [
         f"FROM {base_image}",
+        f"LABEL {BUILD_KEY_LABEL}={build_key}",
         f"COPY --chown={IMAGE_USER}:{IMAGE_USER} . {ROOT}/",
         f"USER {IMAGE_USER}",
     ]

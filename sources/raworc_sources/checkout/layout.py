@@ -21,5 +21,8 @@ BASE_PYTHON = "/usr/bin/python3"
 BASE_PYTHON_MINOR = 13
 IMAGE_USER = 10001
 
+# By which an image says of which build it is.
+BUILD_KEY_LABEL = "dev.raworc.build-key"
+
 # By which pip and others are told whom to trust while a build has authorities of its own.
 TRUST_VARIABLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO")

@@ -24,4 +24,5 @@ class CheckoutRequest(BaseModel):
 
     agents: list[AgentRequest]
     base_image: str
+    build_key: str
     internal_git_hosts: frozenset[str]

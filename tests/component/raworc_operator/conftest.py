@@ -13,6 +13,7 @@ from typing import Any
 import kopf
 import pytest
 from tests.support.kubernetes import DEFINITIONS_PATH, MERGE, KubeApi
+from tests.support.sources import FakeSources
 
 from raworc_kube.client import KubernetesCluster, connect
 from raworc_kube.objects import SESSION, SPACE, Kind, Manifest
@@ -21,9 +22,6 @@ from raworc_operator.context import Context
 from raworc_operator.kopf_settings import operator_settings
 from raworc_operator.networks import Networks
 from raworc_operator.settings import Settings
-from raworc_sources.git import Git
-from raworc_sources.problems import SourceError
-from raworc_sources.registry import RegistryError
 
 _DEADLINE_SECONDS = 20
 _numbers = count(1)
@@ -42,46 +40,11 @@ SETTINGS = Settings(
 
 
 @dataclass
-class FakeRegistry:
-    """Images by repository and tag."""
-
-    images: dict[tuple[str, str], str] = field(default_factory=dict)
-    deleted: list[str] = field(default_factory=list)
-    reachable: bool = True
-
-    def digest(self, repository: str, tag: str) -> str | None:
-        return self.images.get((repository, tag))
-
-    def delete_repository(self, repository: str) -> None:
-        if not self.reachable:
-            self.reachable = True
-            raise RegistryError("It is away.")
-        self.deleted.append(repository)
-
-    def base_digest(self, reference: str) -> tuple[str, str | None]:
-        return f"push.test/{reference.partition(':')[0]}", "sha256:base"
-
-
-@dataclass(frozen=True)
-class FakeGit(Git):
-    """Commits by ref; a ref may also be an error."""
-
-    commits: dict[str | None, str | SourceError] = field(default_factory=dict)
-
-    def resolve(self, repo: str, ref: str | None) -> str:  # noqa: ARG002 - as the real one
-        found = self.commits[ref]
-        if isinstance(found, SourceError):
-            raise found
-        return found
-
-
-@dataclass
 class Bed:
     """A cluster without an operator, what the operator would be given, and a name for one Space."""
 
     api: KubeApi
-    registry: FakeRegistry
-    git: FakeGit
+    sources: FakeSources
     # A namespace is never emptied here, so that each test has one of its own.
     space: str = field(default_factory=lambda: f"team-{next(_numbers)}")
 
@@ -145,7 +108,7 @@ class Bed:
     def operator(self) -> Iterator[Context]:
         """Run the operator."""
         cluster = KubernetesCluster(connect(), "raworc-operator")
-        context = Context(cluster, self.registry, self.git, SETTINGS, *make_queues())
+        context = Context(cluster, self.sources, SETTINGS, *make_queues())
         stop = threading.Event()
         with running_threads(context) as memo:
             running = threading.Thread(target=_run, args=(memo, stop))
@@ -177,7 +140,7 @@ def bed(kube_api: KubeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     file = tmp_path / "kubeconfig"
     file.write_text(json.dumps(kube_api.kubeconfig()))
     monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(file))
-    bed = Bed(kube_api, FakeRegistry(), FakeGit(commits={None: "c" * 40}))
+    bed = Bed(kube_api, FakeSources())
     yield bed
     bed.clear()
 

@@ -220,7 +220,7 @@ def test_what_was_built_before_needs_no_job(bed: Bed, eventually: Eventually) ->
     with bed.operator():
         build_id = build(bed, eventually)
     bed.delete(JOB, f"build-{build_id}")
-    bed.registry.images[f"raworc_space_{bed.space}", build_id] = DIGEST
+    bed.sources.images[f"raworc_space_{bed.space}", build_id] = DIGEST
     with bed.operator():
         eventually(lambda: reason(bed, SPACE) == "Ready")
     assert not bed.has(JOB, f"build-{build_id}")
@@ -229,7 +229,7 @@ def test_what_was_built_before_needs_no_job(bed: Bed, eventually: Eventually) ->
 def test_a_ref_that_is_not_there_is_said_and_nothing_is_built(
     bed: Bed, eventually: Eventually
 ) -> None:
-    bed.git.commits["nope"] = SourceError(SpaceReason.REF_NOT_FOUND, "There is no 'nope'.")
+    bed.sources.commits["nope"] = SourceError(SpaceReason.REF_NOT_FOUND, "There is no 'nope'.")
     put_space(bed, agents=[{"name": "echo", "repo": "o/r", "ref": "nope"}])
     with bed.operator():
         eventually(lambda: reason(bed, SPACE) == "RefNotFound")
@@ -242,4 +242,4 @@ def test_a_space_goes_once_its_images_are_gone(bed: Bed, eventually: Eventually)
         eventually(lambda: reason(bed, SPACE) == "NoAgents")
         bed.delete(SPACE, bed.space)
         eventually(lambda: not bed.has(SPACE, bed.space))
-    assert bed.registry.deleted == [f"raworc_space_{bed.space}"]
+    assert bed.sources.deleted == [f"raworc_space_{bed.space}"]

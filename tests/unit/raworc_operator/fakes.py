@@ -1,4 +1,4 @@
-"""A cluster, a registry and a git that live in memory."""
+"""A cluster that lives in memory."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -7,8 +7,6 @@ from typing import Any
 from raworc_kube.client import Event, Listing
 from raworc_kube.errors import ObjectConflictError, ObjectNotFoundError
 from raworc_kube.objects import EVENT, Key, Kind, Manifest, key_of
-from raworc_sources.git import Git
-from raworc_sources.problems import SourceError
 
 
 @dataclass
@@ -106,39 +104,3 @@ def _merged(old: Mapping[str, Any], patch: Mapping[str, Any]) -> Manifest:
         else:
             merged[key] = value
     return merged
-
-
-@dataclass
-class FakeRegistry:
-    """Images by repository and tag."""
-
-    images: dict[tuple[str, str], str] = field(default_factory=dict)
-    deleted: list[str] = field(default_factory=list)
-    base: str | None = "sha256:base"
-    problem: Exception | None = None
-
-    def digest(self, repository: str, tag: str) -> str | None:
-        return self.images.get((repository, tag))
-
-    def delete_repository(self, repository: str) -> None:
-        self.deleted.append(repository)
-
-    def base_digest(self, reference: str) -> tuple[str, str | None]:
-        if self.problem:
-            raise self.problem
-        return f"push.test/{reference.partition(':')[0]}", self.base
-
-
-@dataclass(frozen=True)
-class FakeGit(Git):
-    """One commit for every ref, or an error; what was asked for is noted."""
-
-    answers: list[str | SourceError] = field(default_factory=lambda: ["c" * 40])
-    asked: list[str] = field(default_factory=list)
-
-    def resolve(self, repo: str, ref: str | None) -> str:  # noqa: ARG002 - as the real one
-        self.asked.append(repo)
-        answer = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
-        if isinstance(answer, SourceError):
-            raise answer
-        return answer

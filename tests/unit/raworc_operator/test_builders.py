@@ -21,6 +21,7 @@ from kubernetes.client import (
 from tests.unit.raworc_operator.samples import (
     COMMIT,
     NOON,
+    NOON_TEXT,
     SETTINGS,
     session,
     source,
@@ -32,6 +33,7 @@ from raworc_crds.space import Quota, SpaceSpec
 from raworc_crds.wire import Amounts, Resources, dump
 from raworc_kube.objects import Manifest
 from raworc_operator.builds.authorities import authorities
+from raworc_operator.builds.decision import new_build
 from raworc_operator.builds.job import build_job
 from raworc_operator.builds.key import PinnedAgent
 from raworc_operator.events import event
@@ -47,6 +49,7 @@ from raworc_operator.spaces.quota import space_quota
 from raworc_operator.spaces.registry_secret import image_pull_secrets, registry_secret
 
 AGENTS = [PinnedAgent(source(), COMMIT)]
+BUILD = new_build(AGENTS, "0123456789ab" + "0" * 52, None, None, NOON_TEXT)
 TRUSTING = replace(SETTINGS, authorities="PEM")
 KNOWN = replace(
     SETTINGS,
@@ -57,7 +60,7 @@ KNOWN = replace(
 
 
 def job(settings: Any = SETTINGS) -> Manifest:  # noqa: ANN401
-    return build_job(space(), AGENTS, "0123456789ab", "push.test:5000/base@sha256:1", settings)
+    return build_job(space(), AGENTS, BUILD, "push.test:5000/base@sha256:1", settings)
 
 
 def pod(**spec: Any) -> Manifest:  # noqa: ANN401

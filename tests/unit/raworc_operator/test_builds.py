@@ -16,10 +16,12 @@ from raworc_operator.builds.decision import (
     new_build,
     next_step,
     pinned_agents,
+    seconds_to_wait,
     unresolved_build,
 )
 from raworc_operator.builds.key import PinnedAgent, build_key
 from raworc_operator.builds.outcome import Outcome, build_outcome
+from raworc_sources.problems import PASSING, SourceError
 
 AGENT = PinnedAgent(source(), COMMIT)
 DIGEST = "sha256:" + "d" * 64
@@ -78,16 +80,32 @@ def test_the_next_step_is_read_from_the_status(seen: Manifest, step: Step) -> No
     assert next_step(seen, NOON) is step
 
 
-@pytest.mark.parametrize(
-    ("reason", "seconds"),
-    [(SpaceReason.REF_NOT_FOUND, 60), (SpaceReason.REPOSITORY_UNREACHABLE, 10)],
-)
-def test_refs_that_could_not_be_resolved_are_looked_at_again(
-    reason: SpaceReason, seconds: int
-) -> None:
-    failed = built(unresolved_build(space_spec(), reason, "why", None, NOON))
-    assert next_step(failed, NOON + timedelta(seconds=seconds - 1)) is Step.REST
-    assert next_step(failed, NOON + timedelta(seconds=seconds)) is Step.RESOLVE
+def test_refs_that_a_person_must_mend_are_looked_at_again_each_minute() -> None:
+    error = SourceError(SpaceReason.REF_NOT_FOUND, "why")
+    failed = built(unresolved_build(space_spec(), error, None, NOON))
+    assert next_step(failed, NOON + timedelta(seconds=59)) is Step.REST
+    assert next_step(failed, NOON + timedelta(seconds=60)) is Step.RESOLVE
+
+
+@pytest.mark.parametrize("reason", sorted(PASSING))
+def test_a_build_waits_for_what_passes_and_has_not_failed(reason: SpaceReason) -> None:
+    waiting = unresolved_build(space_spec(), SourceError(reason, "why"), None, NOON)
+    assert (waiting.state, waiting.reason) == (BuildState.PENDING, reason)
+    assert next_step(built(waiting), NOON) is Step.RESOLVE
+
+
+@pytest.mark.parametrize(("waited", "seconds"), [(0, 10), (20, 20), (100, 100), (10_000, 600)])
+def test_a_build_that_waits_looks_again_after_ever_longer_times(waited: int, seconds: int) -> None:
+    away = SourceError(SpaceReason.REGISTRY_UNREACHABLE, "It is away.")
+    later = NOON + timedelta(seconds=waited)
+    first = unresolved_build(space_spec(), away, None, NOON)
+    again = unresolved_build(space_spec(), away, first, later)
+    assert seconds_to_wait(again, later) == seconds
+
+
+def test_an_answer_that_is_looked_for_is_asked_for_each_second() -> None:
+    asking = unresolved_build(space_spec(), SourceError(SpaceReason.RESOLVING, ""), None, NOON)
+    assert seconds_to_wait(asking, NOON + timedelta(seconds=100)) == 1
 
 
 def test_a_build_that_failed_is_tried_again_only_when_somebody_asks() -> None:

@@ -1,12 +1,14 @@
 """Whole passes over sessions and spaces, on a cluster in memory."""
 
+import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.raworc_operator.fakes import FakeCluster, FakeGit, FakeRegistry
+from tests.support.sources import FakeSources
+from tests.unit.raworc_operator.fakes import FakeCluster
 from tests.unit.raworc_operator.samples import (
     NOON,
     READY,
@@ -27,16 +29,21 @@ from raworc_kube.errors import (
     RefusedError,
 )
 from raworc_kube.objects import JOB, POD, SECRET, SESSION, SPACE, Key, Manifest
+from raworc_operator.builds.images import remove_gone_spaces
 from raworc_operator.context import Context
 from raworc_operator.nodes import OUT_OF_SERVICE_TAINT
 from raworc_operator.resync import look_at_everything
 from raworc_operator.sessions.reconcile import reconcile_session
 from raworc_operator.sessions.view import RESTARTS_ANNOTATION
 from raworc_operator.spaces.reconcile import reconcile_space
-from raworc_operator.spaces.removal import NotYetError, remove_images
+from raworc_operator.spaces.removal import Removal
 from raworc_operator.workqueue import WorkQueue
-from raworc_sources.problems import SourceError, UnreachableError
-from raworc_sources.registry import AccountRefusedError, RegistryError
+from raworc_sources.problems import (
+    AccountRefusedError,
+    RegistryError,
+    SourceError,
+    UnreachableError,
+)
 
 INSIDE = "raworc-team"
 TALK = Key(SESSION, "talk", INSIDE)
@@ -49,8 +56,7 @@ class Bed:
     """A context in memory, and handles on its parts."""
 
     cluster: FakeCluster
-    registry: FakeRegistry
-    git: FakeGit
+    sources: FakeSources
     context: Context
 
     def session(self) -> Manifest:
@@ -72,10 +78,10 @@ class Bed:
 
 @pytest.fixture
 def bed() -> Bed:
-    cluster, registry, git = FakeCluster(), FakeRegistry(), FakeGit()
+    cluster, sources = FakeCluster(), FakeSources()
     queues = (WorkQueue("sessions", 0), WorkQueue("spaces", 0))
-    context = Context(cluster, registry, git, SETTINGS, *queues, now=lambda: NOON)
-    return Bed(cluster, registry, git, context)
+    context = Context(cluster, sources, SETTINGS, *queues, now=lambda: NOON)
+    return Bed(cluster, sources, context)
 
 
 def reasons(status: Manifest) -> dict[str, str]:
@@ -136,7 +142,7 @@ def test_closing_tells_of_no_replacement(bed: Bed) -> None:
 def built(bed: Bed) -> str:
     """Have the build of the space in the registry, and return its id."""
     build: str = bed.space()["build"]["id"]
-    bed.registry.images["raworc_space_team", build] = DIGEST
+    bed.sources.images["raworc_space_team", build] = DIGEST
     return build
 
 
@@ -173,7 +179,7 @@ def test_refs_are_resolved_once_for_each_generation(bed: Bed) -> None:
     bed.cluster.have(build_pods(build, exitCode=0, message=DIGEST))
     for _ in range(3):
         bed.space()
-    assert len(bed.git.asked) == 1
+    assert len(bed.sources.resolved) == 1
 
 
 def test_what_the_registry_has_is_not_built_again(bed: Bed) -> None:
@@ -227,7 +233,7 @@ def test_the_last_good_image_stays_while_a_new_build_fails(bed: Bed) -> None:
     build = bed.space()["build"]["id"]
     bed.cluster.have(build_pods(build, exitCode=0, message=DIGEST))
     image = bed.space()["image"]
-    bed.git.answers[:] = [SourceError(SpaceReason.REF_NOT_FOUND, "There is no 'x'.")]
+    bed.sources.commits[None] = SourceError(SpaceReason.REF_NOT_FOUND, "There is no 'x'.")
     changed(bed, rebuild="again")
     status = bed.space()
     assert status["image"] == image
@@ -237,48 +243,79 @@ def test_the_last_good_image_stays_while_a_new_build_fails(bed: Bed) -> None:
 def test_a_newer_build_stops_the_one_before(bed: Bed) -> None:
     bed.cluster.have(space({}))
     first = bed.space()["build"]["id"]
-    bed.git.answers[:] = ["e" * 40]
+    bed.sources.commits[None] = "e" * 40
     changed(bed, rebuild="newer")
     assert bed.space()["build"]["id"] != first
     assert bed.cluster.deleted == [f"Job 'build-{first}'"]
 
 
-def test_a_repository_that_is_away_is_asked_again_soon(bed: Bed) -> None:
-    bed.cluster.have(space({}))
-    bed.git.answers[:] = [UnreachableError("It did not answer.")]
-    assert reconcile_space(bed.context, "team") == 10
-    assert reasons(bed.space())["Built"] == "RepositoryUnreachable"
-    assert len(bed.git.asked) == 1
-
-
-def test_a_base_image_that_is_not_there_is_said(bed: Bed) -> None:
-    bed.cluster.have(space({}))
-    bed.registry.base = None
-    assert reasons(bed.space())["Built"] == "BaseImageNotFound"
-
-
 @pytest.mark.parametrize(
-    ("problem", "reason", "seconds"),
+    "problem",
     [
-        (AccountRefusedError("It refuses."), "RegistryRefused", 60),
-        (RegistryError("It is away."), "RegistryUnreachable", 10),
+        UnreachableError("It did not answer."),
+        AccountRefusedError("It refuses."),
+        RegistryError("It is away."),
+        SourceError(SpaceReason.BASE_IMAGE_NOT_FOUND, "It is not there."),
+        SourceError(SpaceReason.SOURCES_UNREACHABLE, "They do not answer."),
     ],
 )
-def test_a_registry_that_does_not_help_is_said(
-    bed: Bed, problem: Exception, reason: str, seconds: int
-) -> None:
+def test_a_build_waits_for_its_surroundings_and_says_so(bed: Bed, problem: SourceError) -> None:
     bed.cluster.have(space({}))
-    bed.registry.problem = problem
-    assert reconcile_space(bed.context, "team") == seconds
+    bed.sources.problem = problem
+    assert reconcile_space(bed.context, "team") == 10
     status = bed.space()
-    assert (reasons(status)["Built"], status["build"]["message"]) == (reason, str(problem))
+    assert (reasons(status)["Built"], status["build"]["state"]) == (problem.reason, "pending")
+    assert status["build"]["message"] == str(problem)
+    assert bed.cluster.events == ["BuildWaits"]
+    bed.sources.problem = None
+    assert reasons(bed.space())["Built"] == "Building"
+
+
+def test_a_repository_that_takes_its_time_is_no_news(bed: Bed) -> None:
+    bed.cluster.have(space({}))
+    bed.sources.problem = SourceError(SpaceReason.RESOLVING, "It is being asked.")
+    assert reconcile_space(bed.context, "team") == 1
+    assert reasons(bed.space())["Built"] == "Resolving"
+    assert bed.cluster.events == []
+
+
+def test_a_changed_spec_asks_anew(bed: Bed) -> None:
+    bed.cluster.have(space({}))
+    bed.space()
+    changed(bed, rebuild="please")
+    bed.space()
+    assert len({question.asker for question in bed.sources.resolved}) == 2
+
+
+def test_the_registry_is_asked_for_the_very_build(bed: Bed) -> None:
+    bed.cluster.have(space({}))
+    build = bed.space()["build"]
+    (question,) = bed.sources.found
+    assert (question.tag, question.build_key) == (build["id"], build["key"])
+    job = bed.cluster.objects[Key(JOB, f"build-{build['id']}", INSIDE)]
+    annotations = job["spec"]["template"]["metadata"]["annotations"]
+    assert json.loads(annotations["raworc.dev/checkout"])["build_key"] == build["key"]
+
+
+def test_a_registry_that_is_away_while_a_build_runs_does_not_fail_it(bed: Bed) -> None:
+    bed.cluster.have(space({}))
+    build = bed.space()["build"]["id"]
+    job = bed.cluster.objects[Key(JOB, f"build-{build}", INSIDE)]
+    job["status"] = {"conditions": [{"type": "Complete", "status": "True"}]}
+    bed.sources.problem = RegistryError("It is away.")
+    status = bed.space()
+    assert reasons(status)["Built"] == "Building"
+    assert "It is away." in status["conditions"][0]["message"]
+    bed.sources.problem = None
+    bed.sources.images["raworc_space_team", build] = DIGEST
+    assert bed.space()["build"]["state"] == "completed"
 
 
 def test_a_job_that_vanished_is_made_again_for_the_same_commits(bed: Bed) -> None:
     bed.cluster.have(space({}))
     build = bed.space()["build"]["id"]
     del bed.cluster.objects[Key(JOB, f"build-{build}", INSIDE)]
-    bed.git.answers[:] = ["e" * 40]
+    bed.sources.commits[None] = "e" * 40
     assert bed.space()["build"]["id"] == build
     assert bed.cluster.made.count(f"Job 'build-{build}'") == 2
 
@@ -332,18 +369,69 @@ def test_a_session_is_pulled_with_the_account_of_the_nodes(bed: Bed, tmp_path: P
     assert made["spec"]["imagePullSecrets"] == [{"name": "raworc-pull"}]
 
 
-def test_a_build_is_stopped_before_the_images_of_its_space_are_deleted(bed: Bed) -> None:
+def session_pod(name: str, digest: str) -> Manifest:
+    found = pod(READY)
+    image = f"pull.test/raworc_space_team@{digest}"
+    labels = {"raworc.dev/component": "session"}
+    metadata = {**found["metadata"], "name": name, "labels": labels}
+    return {**found, "metadata": metadata, "spec": {"containers": [{"image": image}]}}
+
+
+def test_what_a_space_needs_of_its_images_is_kept_by_a_sweep(bed: Bed) -> None:
+    former, used = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+    bed.cluster.have(space(), session_pod("old", used))
+    build = built(bed)
+    changed(bed, rebuild="now")
+    bed.space()
+    (question,) = bed.sources.swept
+    assert question.repository == "raworc_space_team"
+    assert set(question.keep_digests) == {DIGEST, former, used}
+    assert question.keep_tags == (build,)
+    assert question.keep_newest == 3
+
+
+def test_a_sweep_that_fails_holds_no_space_back(bed: Bed) -> None:
     bed.cluster.have(space({}))
     build = bed.space()["build"]["id"]
-    running = build_pods(build)
+    bed.cluster.have(build_pods(build, exitCode=0, message=DIGEST))
+    bed.sources.problem = RegistryError("It is away.")
+    assert reasons(bed.space())["Ready"] == "Ready"
+    assert len(bed.sources.swept) == 1
+
+
+def test_the_images_of_a_space_that_is_gone_go_once_no_build_can_push(bed: Bed) -> None:
+    running = build_pods("1")
     running["status"] = {"phase": "Running"}
     bed.cluster.have(running)
-    with pytest.raises(NotYetError):
-        remove_images(bed.context, "team")
-    assert bed.registry.deleted == []
+    removal = Removal(bed.context, space())
+    assert removal() == 2
+    assert bed.sources.deleted == []
     running["status"] = {"phase": "Failed"}
-    remove_images(bed.context, "team")
-    assert bed.registry.deleted == ["raworc_space_team"]
+    assert removal() is None
+    assert bed.sources.deleted == ["raworc_space_team"]
+    assert bed.cluster.events == []
+
+
+def test_a_new_space_of_the_same_name_keeps_the_images(bed: Bed) -> None:
+    bed.cluster.have(space())
+    assert Removal(bed.context, space())() is None
+    assert bed.sources.deleted == []
+
+
+def test_images_that_a_registry_does_not_let_go_are_said_to_be_left(bed: Bed) -> None:
+    bed.sources.problem = RegistryError("Deletion is not allowed.")
+    removal = Removal(bed.context, space())
+    delays = [removal() for _ in range(5)]
+    assert delays == [10, 60, 600, 3600, None]
+    assert bed.cluster.events == ["ImagesLeft", "ImagesLeft"]
+
+
+def test_repositories_of_spaces_that_are_gone_are_deleted(bed: Bed) -> None:
+    bed.cluster.have(space())
+    for name in ("raworc_space_team", "raworc_space_gone", "raworc/agent"):
+        bed.sources.images[name, "1"] = DIGEST
+    assert remove_gone_spaces(bed.context) == 3600
+    assert bed.sources.deleted == ["raworc_space_gone"]
 
 
 def test_a_resync_wakes_only_what_would_change(bed: Bed) -> None:
@@ -405,7 +493,7 @@ def test_a_restart_does_not_try_all_whom_a_quota_refused(bed: Bed) -> None:
         reconcile_session(bed.context, INSIDE, f"s{number}")
     queues = (WorkQueue("sessions", 0), WorkQueue("spaces", 0))
     later = NOON + timedelta(minutes=10)
-    context = Context(bed.cluster, bed.registry, bed.git, SETTINGS, *queues, now=lambda: later)
+    context = Context(bed.cluster, bed.sources, SETTINGS, *queues, now=lambda: later)
     look_at_everything(context)
     look_at_everything(context)
     soon = context.session_queue._clock() + 1

@@ -79,6 +79,16 @@ def test_the_address_that_was_looked_at_is_the_one_that_is_used() -> None:
         "fe80::1%eth0",
         "fd00::1",
         "::ffff:10.0.0.1",
+        # Private addresses in the clothes of public ones: NAT64, 6to4, Teredo, IPv4-compatible.
+        "64:ff9b::a00:1",
+        "64:ff9b::169.254.169.254",
+        "64:ff9b:1::a00:1",
+        "2002:a00:1::1",
+        "2001:0:4136:e378:8000:63bf:f5ff:fffe",
+        "::10.0.0.1",
+        "192.88.99.1",
+        "ff0e::1",
+        "2001:db8::1",
     ],
 )
 def test_a_host_inside_is_refused(inside: str) -> None:

@@ -156,14 +156,20 @@ def test_a_project_file_that_is_not_toml_is_refused(folder: Path) -> None:
 
 
 def test_an_agent_that_installs_nothing_is_copied_and_no_more() -> None:
-    text = render_dockerfile("base@sha256:1", [Installation("a")])
-    assert text == "FROM base@sha256:1\nCOPY --chown=10001:10001 . /opt/raworc/\nUSER 10001\n"
+    text = render_dockerfile("base@sha256:1", "cafe", [Installation("a")])
+    assert text.splitlines() == [
+        "FROM base@sha256:1",
+        "LABEL dev.raworc.build-key=cafe",
+        "COPY --chown=10001:10001 . /opt/raworc/",
+        "USER 10001",
+    ]
 
 
 def test_what_an_agent_names_cannot_become_an_instruction() -> None:
     installation = Installation("a", ("--", "x'; evil\nRUN evil"), "make\nUSER 0")
-    lines = render_dockerfile("base", [installation]).splitlines()
-    assert [line.split()[0] for line in lines] == ["FROM", "COPY", "USER", *["ARG"] * 4, "RUN"]
+    lines = render_dockerfile("base", "cafe", [installation]).splitlines()
+    first = [line.split()[0] for line in lines]
+    assert first == ["FROM", "LABEL", "COPY", "USER", *["ARG"] * 4, "RUN"]
     command = json.loads(lines[-1].removeprefix("RUN "))
     assert command[:2] == ["/bin/sh", "-ec"]
     assert """'x'"'"'; evil""" in command[2]
@@ -233,14 +239,14 @@ class LocalGit(Git):
         self,
         address: Address,
         *arguments: str,
-        folder: Path | None = None,
+        folder: Path,
         seconds: float = 30,
-    ) -> str:
+    ) -> None:
         local = [
             item.replace("git://git.test", "file://") if item.startswith("git://") else item
             for item in arguments
         ]
-        return super().run(address, *local, folder=folder, seconds=seconds)
+        super().run(address, *local, folder=folder, seconds=seconds)
 
     def _environment(self) -> Mapping[str, str]:
         return {**super()._environment(), "GIT_ALLOW_PROTOCOL": "file"}
@@ -261,6 +267,7 @@ def test_the_whole_of_a_checkout(folder: Path, tmp_path: Path) -> None:
     request = CheckoutRequest(
         agents=[agent, agent.model_copy(update={"name": "again"})],
         base_image="base@sha256:1",
+        build_key="cafe",
         internal_git_hosts=frozenset({"git.test"}),
     )
     context = tmp_path / "context"
@@ -287,7 +294,10 @@ def test_a_commit_that_is_not_in_the_repository_is_refused(folder: Path, tmp_pat
         ref=None,
     )
     request = CheckoutRequest(
-        agents=[agent], base_image="base", internal_git_hosts=frozenset({"git.test"})
+        agents=[agent],
+        base_image="base",
+        build_key="cafe",
+        internal_git_hosts=frozenset({"git.test"}),
     )
     with pytest.raises(SourceError) as refused:
         assemble(request, LocalGit(frozenset({"git.test"})), tmp_path / "scratch", tmp_path / "c")
