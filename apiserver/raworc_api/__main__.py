@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from datetime import UTC, datetime
+from functools import partial
 
 from uvicorn import Config
 
@@ -12,7 +13,7 @@ from raworc_api.cluster import connect
 from raworc_api.core.database import connected
 from raworc_api.core.logs import configure_logs
 from raworc_api.core.peers import Peers
-from raworc_api.core.security import Tokens, read_admin_password, read_keys
+from raworc_api.core.security import Keys, Tokens, read_admin_password, read_keys
 from raworc_api.core.wake import Bus
 from raworc_api.mirror.mirror import MIRROR_LEASE, Mirror
 from raworc_api.server import (
@@ -38,7 +39,7 @@ def main() -> None:
     with connected(settings.database) as databases:
         context = Context(
             settings=settings,
-            tokens=Tokens(read_keys(settings.jwt_keys_dir)),
+            tokens=Tokens(Keys(partial(read_keys, settings.jwt_keys_dir))),
             databases=databases,
             bus=Bus(),
             cluster=connect(),

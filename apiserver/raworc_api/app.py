@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
+from pydantic.alias_generators import to_snake
 from starlette.responses import Response
 
 from raworc_api import health, peers
@@ -98,6 +99,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         for operations in schema["paths"].values():
             for operation in operations.values():
                 _mark_problems(operation["responses"])
+        _spell_in_snake_case(schema["components"]["schemas"])
         app.openapi_schema = schema
     return app.openapi_schema
 
@@ -108,6 +110,16 @@ def _mark_problems(responses: dict[str, Any]) -> None:
         if status >= "400":
             (shape,) = response["content"].values()
             response["content"] = {problems.MEDIA_TYPE: shape}
+
+
+def _spell_in_snake_case(schemas: dict[str, Any]) -> None:
+    """Name fields as REST does; models of the contract describe themselves in camelCase."""
+    for schema in schemas.values():
+        if "properties" in schema:
+            schema["properties"] = {
+                to_snake(name): inner for name, inner in schema["properties"].items()
+            }
+            schema["required"] = [to_snake(name) for name in schema.get("required", [])]
 
 
 async def _answer_unavailable(request: Request, error: Exception) -> Response:

@@ -21,6 +21,9 @@ TABLES = (
     mirror.OutboxRow,
 )
 
+# Not Alembic's own: version 0.1.0 refuses a revision there that it does not know.
+VERSION_TABLE = "schema_version"
+
 
 def metadata() -> MetaData:
     """Return the schema as the code declares it."""

@@ -23,7 +23,7 @@ from raworc_api.app import create_apps
 from raworc_api.cluster import PodIdentity
 from raworc_api.core.database import Database, Databases, open_database
 from raworc_api.core.peers import PATH, Peer
-from raworc_api.core.security import Tokens
+from raworc_api.core.security import Keys, Tokens
 from raworc_api.core.wake import Bus, Hint
 from raworc_api.server import Lifespan, Server, serve, server_config, stop_all
 from raworc_api.services import Context, Services, make_services
@@ -44,7 +44,7 @@ class Replica:
         self.url, self.hosts_url, self.probes_url = map(_url, self.sockets)
         self.bus = Bus()
         self.is_alive = True
-        self.tokens = Tokens(KEYS)
+        self.tokens = Tokens(Keys(KEYS.copy))
         databases = Databases(database, database, database, database)
         nowhere = DatabaseSettings("nowhere", 1, "n", "u", "p")
         settings = Settings(nowhere, Path("/nowhere"), Path("/nowhere"))

@@ -42,7 +42,7 @@ class AccountService:
     def renew(self, caller: Caller) -> Caller:
         """Look again at a caller who stays for long: rights may end in between."""
         if caller.expires_at <= datetime.now(UTC):
-            raise UnauthenticatedProblem("The token is not valid any more.")
+            raise UnauthenticatedProblem("The token is invalid or has expired.")
         return self._load(caller.name, caller.expires_at)
 
     def describe(self, caller: Caller) -> AccountView:

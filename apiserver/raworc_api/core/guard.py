@@ -71,6 +71,8 @@ class GuardedRoute(APIRoute):
     """A route that asks its demand before it reads the body."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - FastAPI's own
+        # The contract's models spell camelCase for Kubernetes; REST is snake_case throughout.
+        options["response_model_by_alias"] = False
         super().__init__(path, _in_threads(endpoint), **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -49,7 +49,7 @@ class ForbiddenProblem(Problem):
 
 
 class NotFoundProblem(Problem):
-    """It is not there, or the caller may not know of it."""
+    """It does not exist, or the caller may not know of it."""
 
     status, slug, title = HTTPStatus.NOT_FOUND, "not-found", "Not found"
 
@@ -214,7 +214,7 @@ class MethodProblem(Problem):
 
 
 class MediaTypeProblem(Problem):
-    """The body is not JSON by its own words."""
+    """The body is not declared as JSON."""
 
     status, slug, title = (
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -246,9 +246,9 @@ def pointer(location: Iterable[str | int]) -> str:
 def said(error: Mapping[str, Any]) -> str:
     """Say in words what a value must be."""
     if error["type"] == "extra_forbidden":
-        return "This field is not known here."
+        return "Unknown field."
     if error["type"] == "missing":
-        return "This field must be given."
+        return "This field is required."
     return str(error["msg"]).removeprefix("Value error, ")
 
 

@@ -15,7 +15,9 @@ _session_id = col(MessageRecord.session_id)
 _seq = col(MessageRecord.seq)
 _revision = col(MessageRecord.revision)
 _status = col(MessageRecord.status)
-_bytes = func.octet_length(col(MessageRecord.content))
+_content = col(MessageRecord.content)
+# Read only where no size is stored.
+_bytes = func.coalesce(col(MessageRecord.size), func.octet_length(_content))
 
 _OPEN = (MessageStatus.QUEUED, MessageStatus.PROCESSING)
 _of_session = _session_id == bindparam("session")
@@ -84,6 +86,7 @@ def find_by_key(db: Session, session_id: str, key: str) -> MessageRecord | None:
 
 def add_message(db: Session, message: MessageRecord) -> None:
     """Add a message."""
+    message.size = len(message.content.encode())
     db.add(message)
 
 

@@ -15,7 +15,8 @@ class MessageRecord(SQLModel, table=True):
     ``seq`` is its place in the conversation, ``revision`` the session's revision that last
     changed it. ``reply_to`` is unique: whatever happens, a message has at most one answer.
     ``losses`` counts the attempts whose pod was lost, not those that a pod handed back.
-    ``cancel_requested`` is for the host that answers it.
+    ``cancel_requested`` is for the host that answers it. ``size`` is that of the content in bytes,
+    and missing where a replica of version 0.1.0 added the message.
     """
 
     __tablename__ = "messages"
@@ -44,6 +45,7 @@ class MessageRecord(SQLModel, table=True):
     attempt: int = 0
     losses: int = 0
     cancel_requested: bool = False
+    size: int | None = None
     error: dict[str, Any] | None = Field(default=None, sa_type=Json)
     created_by: str = Field(max_length=253)
     created_at: datetime = Field(sa_type=UtcDateTime)

@@ -16,7 +16,7 @@ from raworc_api.accounts.service import AccountService
 from raworc_api.accounts.tables import Account, RoleBinding
 from raworc_api.cluster import PodIdentity
 from raworc_api.core.database import Database
-from raworc_api.core.security import PEERS_AUDIENCE, Passwords, Tokens
+from raworc_api.core.security import PEERS_AUDIENCE, Keys, Passwords, Tokens
 from raworc_kube.errors import ClusterError
 
 PASSWORD = "a good long password"
@@ -24,7 +24,7 @@ PASSWORD = "a good long password"
 
 @pytest.fixture
 def accounts(database: Database) -> AccountService:
-    return AccountService(database, Passwords(), Tokens(KEYS), 300)
+    return AccountService(database, Passwords(), Tokens(Keys(KEYS.copy)), 300)
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_a_disabled_account_is_out_at_once(
 
 
 def test_a_token_of_nobody_and_a_token_for_peers_open_nothing(bed: ApiBed) -> None:
-    tokens = Tokens(KEYS)
+    tokens = Tokens(Keys(KEYS.copy))
     for token in (
         tokens.issue("stranger", 60).text,
         tokens.issue("admin", 60, PEERS_AUDIENCE).text,

@@ -110,7 +110,7 @@ def test_a_name_is_taken_once(admin: httpx2.Client) -> None:
         ({"agents": None}, "/agents", "list"),
         ({"agents": [{**ECHO, "name": "Echo"}]}, "/agents/0/name", "lower-case"),
         ({"agents": [ECHO, ECHO]}, "/", "`agents`: 'echo'"),
-        ({"agents": [{"name": "echo"}]}, "/agents/0/repo", "must be given"),
+        ({"agents": [{"name": "echo"}]}, "/agents/0/repo", "is required"),
         (
             {"agents": [{**ECHO, "repo": "https://me:x@host.example/a"}]},
             "/agents/0/repo",

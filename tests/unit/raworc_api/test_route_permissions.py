@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from raworc_api.access import Permission, session_pod
 from raworc_api.app import Apps, create_apps
 from raworc_api.core.guard import Demand, GuardedRoute, public
-from raworc_api.core.security import Tokens
+from raworc_api.core.security import Keys, Tokens
 from raworc_api.core.wake import Bus
 from raworc_api.services import Context, make_services
 from raworc_api.settings import DatabaseSettings, Settings
@@ -28,7 +28,7 @@ PUBLIC = {"/health", "/ready", "/version", "/auth/login"}
 @pytest.fixture(scope="module")
 def apps() -> Apps:
     settings = Settings(DatabaseSettings("db", 1, "n", "u", "p"), Path("/keys"), Path("/password"))
-    tokens = Tokens({"1": "k" * 32})
+    tokens = Tokens(Keys({"1": "k" * 32}.copy))
     context = Context(settings, tokens, Mock(), Bus(), Mock(), asyncio.Event())
     return create_apps(make_services(context, lambda: True))
 

@@ -8,6 +8,8 @@ from raworc_api.core.security import (
     AUDIENCE,
     ISSUER,
     PEERS_AUDIENCE,
+    SETTLE_SECONDS,
+    Keys,
     Passwords,
     Tokens,
     read_admin_password,
@@ -30,15 +32,69 @@ def forged(key: str = OLD, kid: object = "1", algorithm: str = "HS256", **claims
 
 
 def test_a_token_says_who_and_until_when() -> None:
-    token = Tokens({"1": OLD}).issue("ann", 60)
-    claims = Tokens({"1": OLD}).verify(token.text)
+    token = Tokens(Keys({"1": OLD}.copy)).issue("ann", 60)
+    claims = Tokens(Keys({"1": OLD}.copy)).verify(token.text)
     assert (claims.subject, claims.expires_at) == ("ann", token.expires_at)
 
 
-def test_the_newest_key_signs_and_the_old_one_still_verifies() -> None:
-    both = Tokens({"1": OLD, "2": NEW})
-    assert both.verify(Tokens({"1": OLD}).issue("ann", 60).text).subject == "ann"
-    assert Tokens({"2": NEW}).verify(both.issue("ann", 60).text).subject == "ann"
+class Rotation:
+    """A Secret that changes, and replicas that see it at times of their own."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.files = {"1": OLD}
+
+    def replica(self) -> tuple[Keys, Tokens]:
+        keys = Keys(lambda: dict(self.files), lambda: self.now)
+        return keys, Tokens(keys)
+
+
+def test_a_new_key_verifies_at_once_and_signs_when_every_replica_knows_it() -> None:
+    rotation = Rotation()
+    keys, tokens = rotation.replica()
+    rotation.now = SETTLE_SECONDS
+    old = tokens.issue("ann", 60).text
+    rotation.files["2"] = NEW
+    rotation.now += 1
+    assert tokens.verify(forged(key=NEW, kid="2")).subject == "ann"
+    rotation.now += SETTLE_SECONDS - 1
+    assert keys.signing()[0] == "1"
+    rotation.now += 1
+    assert keys.signing()[0] == "2"
+    assert tokens.verify(old).subject == "ann"
+    assert Tokens(Keys({"2": NEW}.copy)).verify(tokens.issue("ann", 60).text).subject == "ann"
+
+
+def test_a_replica_that_starts_in_a_rotation_signs_with_what_the_others_know() -> None:
+    rotation = Rotation()
+    rotation.files["2"] = NEW
+    keys, _ = rotation.replica()
+    assert keys.signing()[0] == "1"
+    rotation.now = SETTLE_SECONDS
+    assert keys.signing()[0] == "2"
+
+
+def test_a_key_that_was_removed_verifies_no_longer() -> None:
+    rotation = Rotation()
+    _, tokens = rotation.replica()
+    token = tokens.issue("ann", 60).text
+    rotation.files = {"2": NEW}
+    rotation.now = 30
+    with pytest.raises(UnauthenticatedProblem):
+        tokens.verify(token)
+
+
+def test_keys_stay_while_their_files_are_unusable() -> None:
+    rotation = Rotation()
+    keys, tokens = rotation.replica()
+    token = tokens.issue("ann", 60).text
+
+    def broken() -> dict[str, str]:
+        raise SystemExit("no key")
+
+    keys._read = broken
+    rotation.now = 30
+    assert tokens.verify(token).subject == "ann"
 
 
 @pytest.mark.parametrize(
@@ -68,7 +124,7 @@ def test_the_newest_key_signs_and_the_old_one_still_verifies() -> None:
 )
 def test_a_token_that_is_not_ours_is_refused(token: str) -> None:
     with pytest.raises(UnauthenticatedProblem):
-        Tokens({"1": OLD}).verify(token)
+        Tokens(Keys({"1": OLD}.copy)).verify(token)
 
 
 def test_a_password_matches_itself_alone(passwords: Passwords) -> None:

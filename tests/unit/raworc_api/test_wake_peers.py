@@ -11,13 +11,13 @@ from fastapi import FastAPI
 
 from raworc_api.core import problems
 from raworc_api.core.peers import PATH, Peer, Peers
-from raworc_api.core.security import AUDIENCE, PEERS_AUDIENCE, Token, Tokens
+from raworc_api.core.security import AUDIENCE, PEERS_AUDIENCE, Keys, Token, Tokens
 from raworc_api.core.threads import Threads
 from raworc_api.core.wake import Bus, Hint
 from raworc_api.peers import router
 
 URL = f"http://peer{PATH}"
-TOKENS = Tokens({"1": "k" * 32})
+TOKENS = Tokens(Keys({"1": "k" * 32}.copy))
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ async def test_hints_reach_the_readers_of_a_peer_in_order(
         "Bearer nonsense",
         f"Basic {TOKENS.issue('raworc-api', 60, 'raworc-peers').text}",
         f"Bearer {TOKENS.issue('admin', 60, AUDIENCE).text}",
-        f"Bearer {Tokens({'1': 'x' * 32}).issue('raworc-api', 60, 'raworc-peers').text}",
+        f"Bearer {Tokens(Keys({'1': 'x' * 32}.copy)).issue('raworc-api', 60, 'raworc-peers').text}",
         f"Bearer {TOKENS.issue('raworc-api', -1, 'raworc-peers').text}",
     ],
 )
@@ -123,7 +123,7 @@ async def test_a_token_is_signed_anew_before_it_ends(
     monkeypatch: pytest.MonkeyPatch, seconds: int, signed: int
 ) -> None:
     monkeypatch.setattr("raworc_api.core.peers._TOKEN_SECONDS", seconds)
-    tokens = CountingTokens({"1": "k" * 32})
+    tokens = CountingTokens(Keys({"1": "k" * 32}.copy))
     posted: list[str] = []
 
     def take(request: httpx2.Request) -> httpx2.Response:
