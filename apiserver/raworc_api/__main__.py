@@ -50,7 +50,7 @@ def main() -> None:
 
 def _run(context: Context, admin_password: str) -> None:
     mirror = _mirror(context)
-    services = make_services(context, mirror.is_alive)
+    services = make_services(context, mirror.is_well)
     configs = _configs(context.settings, create_apps(services))
     servers = [Server(config, context.stop) for config in configs]
     lifespans = [

@@ -27,7 +27,9 @@ class VersionView(View):
 async def read_health(is_alive: Alive) -> HealthView:
     """Say that the process lives, with all that runs in it."""
     if not is_alive():
-        raise UnavailableProblem("The mirror has ended; this replica must be started again.")
+        raise UnavailableProblem(
+            "The mirror has ended or is stuck; this replica must be started again."
+        )
     return HealthView()
 
 

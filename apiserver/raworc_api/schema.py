@@ -19,6 +19,7 @@ TABLES = (
     sessions.SessionRecord,
     messages.MessageRecord,
     mirror.OutboxRow,
+    mirror.IdentityRecord,
 )
 
 # Not Alembic's own: version 0.1.0 refuses a revision there that it does not know.

@@ -41,6 +41,8 @@ API = {
     ("authentication.k8s.io", "tokenreviews"): ["create"],
     ("raworc.dev", "spaces"): [*READ, "create", "patch", "delete"],
     ("raworc.dev", "agentsessions"): [*READ, "create", "patch", "delete"],
+    ("", "namespaces"): ["get"],
+    ("apiextensions.k8s.io", "customresourcedefinitions"): ["get"],
     ("", "pods"): ["get", "list"],
     ("", "pods/log"): ["get"],
 }
@@ -60,6 +62,19 @@ def test_the_operator_may_do_exactly_this(find: Find) -> None:
 
 def test_the_api_may_do_exactly_this_in_the_cluster(find: Find) -> None:
     assert _granted(find("ClusterRole", "raworc-api")) == API
+
+
+def test_the_api_reads_of_namespaces_and_definitions_only_what_names_the_cluster(
+    find: Find,
+) -> None:
+    rules = find("ClusterRole", "raworc-api")["rules"]
+    named = {
+        rule["resources"][0]: rule["resourceNames"] for rule in rules if "resourceNames" in rule
+    }
+    assert named == {
+        "namespaces": ["kube-system"],
+        "customresourcedefinitions": ["spaces.raworc.dev", "agentsessions.raworc.dev"],
+    }
 
 
 def test_the_api_may_do_exactly_this_in_its_namespace(find: Find) -> None:

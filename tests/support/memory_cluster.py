@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from raworc_api.cluster import Cluster, PodIdentity
+from raworc_api.mirror.identity import CLUSTER_KEY, definition_key
 from raworc_kube.client import Event, Listing
 from raworc_kube.errors import (
     ClusterError,
@@ -15,7 +16,7 @@ from raworc_kube.errors import (
     ObjectNotFoundError,
     VersionGoneError,
 )
-from raworc_kube.objects import Key, Kind, Manifest, key_of
+from raworc_kube.objects import SESSION, SPACE, Key, Kind, Manifest, key_of
 
 
 class MemoryCluster:
@@ -36,6 +37,7 @@ class MemoryCluster:
         self._versions = count(1)
         self._changed = threading.Condition(threading.RLock())
         self._is_open = True
+        self.become_another()
 
     def read(self, key: Key) -> Manifest:
         with self._changed:
@@ -159,6 +161,46 @@ class MemoryCluster:
         """Report a status, as the operator would."""
         with self._changed:
             return self._store(key, {**self.read(key), "status": status})
+
+    def become_another(self) -> None:
+        """Be a new cluster: without an object, with other uids, and with our definitions."""
+        with self._changed:
+            self.namespaces.clear()
+            self._objects.clear()
+            self.forget_history()
+            self._put(CLUSTER_KEY)
+            for kind in (SPACE, SESSION):
+                self._put(definition_key(kind))
+
+    def delete_definition(self, kind: Kind) -> None:
+        """Delete a definition as Kubernetes does: first every object of it, one by one."""
+        with self._changed:
+            self._objects[definition_key(kind)]["metadata"]["deletionTimestamp"] = CREATED
+            for key in [key for key in self._objects if key.kind == kind]:
+                self.delete(key)
+                if self.has(key):
+                    self.finish(key)
+            del self._objects[definition_key(kind)]
+
+    def install_definition(self, kind: Kind) -> None:
+        """Install a definition anew."""
+        with self._changed:
+            self._put(definition_key(kind))
+
+    def lose(self, *keys: Key) -> None:
+        """Lose objects without a word about it, as a cluster that is restored from a backup."""
+        with self._changed:
+            for key in keys:
+                del self._objects[key]
+
+    def annotate(self, key: Key, name: str, value: str) -> None:
+        """Annotate an object, as somebody with kubectl would."""
+        with self._changed:
+            self._objects[key]["metadata"].setdefault("annotations", {})[name] = value
+
+    def _put(self, key: Key) -> None:
+        metadata = {"name": key.name, "uid": str(uuid4()), "resourceVersion": "1"}
+        self._objects[key] = {"kind": key.kind.name, "metadata": metadata}
 
     def finish(self, key: Key) -> None:
         """Take the finalizers away, as the operator does last."""

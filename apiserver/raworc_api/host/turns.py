@@ -28,8 +28,6 @@ from raworc_crds.host_report import HostState
 MAX_LOSSES = 3
 _HISTORY_ROWS = 200
 _HISTORY_BYTES = 4 * 1024 * 1024
-# The custom resource hears of idle and busy once a second at most, not with every message.
-_REPORT_SECONDS = 1.0
 
 
 def take_next(db: Transaction, session: SessionRecord, after: int = 0) -> MessageRecord | None:
@@ -89,7 +87,7 @@ def report(
         return
     session.host_pod_uid, session.host_state = pod_uid, state
     session.revision += 1
-    outbox.request(db, KIND, session.space, session.name, _REPORT_SECONDS)
+    outbox.report(db, KIND, session.space, session.name)
 
 
 def turn_view(db: Transaction, message: MessageRecord) -> TurnView:

@@ -1,4 +1,4 @@
-"""The condition ``Mirrored``: why a record is not (yet) in the cluster as it stands here."""
+"""The condition ``Mirrored``: why a record and the cluster differ."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -14,15 +14,16 @@ Conditions = list[dict[str, Any]]
 
 
 class MirrorReason(StrEnum):
-    """Why a record is not in the cluster."""
+    """Why a record and the cluster differ."""
 
     REFUSED = "Refused"
     FORBIDDEN = "Forbidden"
     NOT_APPLIED = "NotApplied"
+    MISSING = "Missing"
 
 
 def not_mirrored(reason: MirrorReason, message: str, now: datetime) -> dict[str, Any]:
-    """Say that the cluster does not take a record, and why."""
+    """Return the condition that says why a record and the cluster differ."""
     condition = Condition(
         type=MIRRORED,
         status=Status.FALSE,
@@ -41,6 +42,12 @@ def with_mirrored(conditions: Iterable[dict[str, Any]], own: dict[str, Any] | No
         return kept
     earlier = own_condition(before)
     return before if earlier is not None and _claim(earlier) == _claim(own) else [*kept, own]
+
+
+def is_missing(conditions: Iterable[dict[str, Any]]) -> bool:
+    """Say whether ours says that the object is missing."""
+    own = own_condition(conditions)
+    return own is not None and own.get("reason") == MirrorReason.MISSING
 
 
 def own_condition(conditions: Iterable[dict[str, Any]]) -> dict[str, Any] | None:

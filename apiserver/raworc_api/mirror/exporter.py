@@ -12,6 +12,7 @@ from raworc_api.core.database import Database
 from raworc_api.core.wake import Bus
 from raworc_api.mirror import outbox
 from raworc_api.mirror.conditions import MirrorReason, not_mirrored
+from raworc_api.mirror.identity import Identity, IdentityGuard
 from raworc_api.mirror.kinds import Kind
 from raworc_api.mirror.outbox import RecordKey
 from raworc_api.mirror.tables import OutboxRow
@@ -34,13 +35,16 @@ _STALE_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A record as it was read, apart from the database."""
+class RecordSnapshot:
+    """A record as it was read, apart from the database, and the row that was read with it."""
 
+    row: OutboxRow
     uid: str | None
     spec: dict[str, Any]
     base: dict[str, Any] | None
     metadata: Mapping[str, Mapping[str, str | None]]
+    is_deleting: bool
+    identity: Identity | None
 
 
 class Exporter:
@@ -52,18 +56,31 @@ class Exporter:
         database: Database,
         bus: Bus,
         kinds: Mapping[str, Kind[Any]],
+        guard: IdentityGuard,
         now: Callable[[], datetime],
     ) -> None:
         self._cluster = cluster
         self._database = database
         self._bus = bus
         self._kinds = kinds
+        self._guard = guard
         self._now = now
 
-    def export(self, row: OutboxRow) -> bool:
-        """Do what a row asks for; when it cannot be done now, say when to try again."""
+    def export(self, key: RecordKey, *, with_report: bool = True) -> None:
+        """Do what the row of a record asks for; when it cannot be done now, say when to retry.
+
+        Without ``with_report``, a row that only reports on the host is left for its time.
+        """
+        kind = self._kinds[key.kind]
+        snapshot = self._read(kind, key)
+        if snapshot is None or (snapshot.row.is_report and not with_report):
+            return
+        row = snapshot.row
         try:
-            self._export(row)
+            if snapshot.is_deleting:
+                self._delete(kind, key, snapshot)
+            else:
+                self._apply(kind, key, snapshot)
         except InvalidObjectError as error:
             self._report(row, MirrorReason.REFUSED, error)
         except ForbiddenObjectError as error:
@@ -72,90 +89,98 @@ class Exporter:
         except ClusterError as error:
             reason = MirrorReason.NOT_APPLIED if row.attempts >= _SILENT_ATTEMPTS else None
             self._report(row, reason, error, delay=_delay(row.attempts))
-        else:
-            return True
-        return False
 
-    def _export(self, row: OutboxRow) -> None:
-        kind, place = self._kinds[row.kind], outbox.key_of(row)
+    def postpone(self, key: RecordKey) -> None:
+        """Try the row of a record again later, whatever is wrong with it."""
         with self._database() as db:
-            record = kind.find(db, place)
-            if record is None:
-                outbox.drop(db, place)
+            row = outbox.pending(db, key)
+            if row is not None:
+                outbox.postpone(db, row, _delay(row.attempts))
                 db.commit()
-                return
-            wanted = Wanted(record.uid, record.spec, record.applied_spec, kind.metadata(record))
-            is_deleting = record.deleting
-        if is_deleting:
-            self._delete(kind, row, wanted.uid)
-        else:
-            self._apply(kind, row, wanted)
 
-    def _delete(self, kind: Kind[Any], row: OutboxRow, uid: str | None) -> None:
-        place = outbox.key_of(row)
-        if not self._cluster.delete(kind.key(place), uid):
+    def _read(self, kind: Kind[Any], key: RecordKey) -> RecordSnapshot | None:
+        with self._database() as db:
+            row = outbox.pending(db, key)
+            if row is None:
+                return None
+            record = kind.find(db, key)
+            if record is None:
+                outbox.drop(db, key)
+                db.commit()
+                return None
+            return RecordSnapshot(
+                row,
+                record.uid,
+                record.spec,
+                record.applied_spec,
+                kind.metadata(record),
+                record.deleting,
+                self._guard.listed,
+            )
+
+    def _delete(self, kind: Kind[Any], key: RecordKey, snapshot: RecordSnapshot) -> None:
+        if not self._cluster.delete(kind.object_key(key), snapshot.uid):
             # It is gone, or another object has its name by now: no event will tell us more.
-            self.forget(kind, place, uid)
+            self.forget(kind, key, snapshot.uid)
             return
         with self._database() as db:
-            outbox.finish(db, row)
+            outbox.finish(db, snapshot.row)
             db.commit()
 
-    def _apply(self, kind: Kind[Any], row: OutboxRow, wanted: Wanted) -> None:
-        place = outbox.key_of(row)
-        if wanted.uid is None:
-            live = self._cluster.apply(_manifest(kind, place, wanted))
-            self._settle(kind, row, wanted, live)
-            return
-        try:
-            live = self._update(kind, place, wanted)
-        except ObjectNotFoundError:
-            # Somebody deleted it; making it anew would undo that.
-            self.forget(kind, place, wanted.uid)
-            return
-        self._settle(kind, row, wanted, live)
+    def _apply(self, kind: Kind[Any], key: RecordKey, snapshot: RecordSnapshot) -> None:
+        if snapshot.uid is None:
+            live = self._cluster.apply(_manifest(kind, key, snapshot))
+        else:
+            live = self._update(kind, key, snapshot)
+        self._settle(kind, key, snapshot, live)
 
     @retry(
         retry=retry_if_exception_type(ObjectConflictError),
         stop=stop_after_attempt(_STALE_ATTEMPTS),
         reraise=True,
     )
-    def _update(self, kind: Kind[Any], place: RecordKey, wanted: Wanted) -> Manifest:
-        """Change what REST changed, and nothing that kubectl changed meanwhile."""
-        key = kind.key(place)
-        live = self._cluster.read(key)
-        if live["metadata"]["uid"] != wanted.uid:
-            raise ObjectNotFoundError(f"'{key.name}' is another object now.")
-        patch = _patch(live, wanted)
+    def _update(self, kind: Kind[Any], key: RecordKey, snapshot: RecordSnapshot) -> Manifest:
+        """Change what REST changed, and nothing that kubectl changed meanwhile.
+
+        When the object is gone, the row waits: making it anew could undo what somebody deleted,
+        and whether somebody did is for the watch to find out.
+        """
+        live = self._cluster.read(kind.object_key(key))
+        if live["metadata"]["uid"] != snapshot.uid:
+            raise ObjectNotFoundError(f"{key} is another object now.")
+        patch = _patch(live, snapshot)
         if not patch:
             return live
         # With it, the patch meets the object as it was read, or none.
         version = live["metadata"]["resourceVersion"]
         patch["metadata"] = {**patch.get("metadata", {}), "resourceVersion": version}
-        return self._cluster.merge(key, patch)
+        return self._cluster.merge(kind.object_key(key), patch)
 
-    def _settle(self, kind: Kind[Any], row: OutboxRow, wanted: Wanted, live: Manifest) -> None:
+    def _settle(
+        self, kind: Kind[Any], key: RecordKey, snapshot: RecordSnapshot, live: Manifest
+    ) -> None:
         with self._database() as db:
-            record = kind.find(db, outbox.key_of(row), lock=True)
-            if record is None:
+            record = kind.find(db, key, lock=True)
+            if record is None or self._guard.listed != snapshot.identity:
+                # Gone, or the object is one of the cluster before: another is asked for already.
                 return
             before = kind.visible(record)
             record.uid = live["metadata"]["uid"]
             record.generation = live["metadata"]["generation"]
             kind.set_mirrored(record, None)
-            if outbox.finish(db, row):
+            if outbox.finish(db, snapshot.row):
                 kind.take_spec(record, live["spec"], self._now())
                 record.applied_spec = live["spec"]
             else:
                 # It changed again meanwhile. What kubectl changed is found by the next merge,
                 # which therefore starts from what we sent.
-                record.applied_spec = wanted.spec
+                record.applied_spec = snapshot.spec
             self.commit(db, kind, record, before)
 
-    def forget(self, kind: Kind[Any], place: RecordKey, uid: str | None) -> None:
+    def forget(self, kind: Kind[Any], key: RecordKey, uid: str | None) -> None:
         """Remove the record of an object that is gone, unless it has another object by now."""
         with self._database() as db:
-            record = kind.find(db, place, lock=True)
+            record = kind.find(db, key, lock=True)
             if record is None or record.uid != uid:
                 return
             topic = kind.topic(record)
@@ -183,9 +208,9 @@ class Exporter:
         delay: float | None = None,
     ) -> None:
         """Say in the record why it is not applied, and try again after ``delay`` or never."""
-        kind, place = self._kinds[row.kind], outbox.key_of(row)
+        kind, key = self._kinds[row.kind], outbox.key_of(row)
         with self._database() as db:
-            record = kind.find(db, place, lock=True)
+            record = kind.find(db, key, lock=True)
             if record is None:
                 return
             before = kind.visible(record)
@@ -198,29 +223,29 @@ class Exporter:
             self.commit(db, kind, record, before)
 
 
-def _manifest(kind: Kind[Any], place: RecordKey, wanted: Wanted) -> Manifest:
-    key = kind.key(place)
+def _manifest(kind: Kind[Any], key: RecordKey, snapshot: RecordSnapshot) -> Manifest:
+    object_key = kind.object_key(key)
     marks = {
         field: {name: value for name, value in values.items() if value is not None}
-        for field, values in wanted.metadata.items()
+        for field, values in snapshot.metadata.items()
     }
-    where = {} if key.namespace is None else {"namespace": key.namespace}
+    where = {} if object_key.namespace is None else {"namespace": object_key.namespace}
     return {
-        "apiVersion": key.kind.api_version,
-        "kind": key.kind.name,
-        "metadata": {"name": key.name, **where, **marks},
-        "spec": wanted.spec,
+        "apiVersion": object_key.kind.api_version,
+        "kind": object_key.kind.name,
+        "metadata": {"name": object_key.name, **where, **marks},
+        "spec": snapshot.spec,
     }
 
 
-def _patch(live: Manifest, wanted: Wanted) -> Manifest:
+def _patch(live: Manifest, snapshot: RecordSnapshot) -> Manifest:
     marks = {
         field: changed
-        for field, values in wanted.metadata.items()
+        for field, values in snapshot.metadata.items()
         if (changed := _changed_marks(live["metadata"].get(field, {}), values))
     }
-    spec = merge_patch(live["spec"], three_way_merge(wanted.base, wanted.spec, live["spec"]))
-    parts = {"metadata": marks, "spec": spec}
+    merged = three_way_merge(snapshot.base, snapshot.spec, live["spec"])
+    parts = {"metadata": marks, "spec": merge_patch(live["spec"], merged)}
     return {part: changed for part, changed in parts.items() if changed}
 
 

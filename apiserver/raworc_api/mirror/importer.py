@@ -1,4 +1,22 @@
-"""From custom resources to records: what a watch tells."""
+"""From custom resources to records: what a watch or a list showed.
+
+An event says how an object was when it was sent, which may be long ago. Three questions are asked
+before a record follows:
+
+* *Is it news?* A change of ours that waits in the outbox is applied first; then the event is either
+  older than what the cluster answered (its generation is not newer) or tells what kubectl changed.
+  While the change cannot be applied, only the status is taken (``docs/decisions/0001``).
+* *Is it about this object?* Record and event may speak of two objects, one after the other, of one
+  name. Then the cluster is asked which there is now (``_look``). A new object that carries the
+  session's id is the same session, out of somebody's backup; any other is a new session, and the
+  record of the old one goes with its messages.
+* *Is it a deletion that somebody wished?* When a definition is deleted, its objects are deleted
+  one by one, too. No deletion is believed unless the definitions were the same, and were not being
+  deleted, after the event was received (``mirror.identity``, ``docs/decisions/0022``).
+
+The work queue sees to it that nobody else works on the record meanwhile; REST does, so each change
+is made under the row's lock, and nothing is remembered from before it was taken.
+"""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -10,13 +28,20 @@ from sqlmodel import Session
 from raworc_api.cluster import Cluster
 from raworc_api.core.database import Database
 from raworc_api.mirror import outbox
+from raworc_api.mirror.conditions import MirrorReason, is_missing, not_mirrored
 from raworc_api.mirror.exporter import Exporter
+from raworc_api.mirror.identity import IdentityGuard
 from raworc_api.mirror.kinds import Kind
 from raworc_api.mirror.outbox import RecordKey
+from raworc_api.mirror.queue import ObjectEvent
 from raworc_api.mirror.session_kind import may_have_lost_its_host
 from raworc_api.sessions.tables import SessionRecord
-from raworc_kube.errors import ObjectNotFoundError
-from raworc_kube.objects import Manifest
+from raworc_kube.objects import Manifest, is_going
+
+_MISSING = (
+    "The object is missing from the cluster, like many others. The record is kept until an "
+    "administrator of the cluster decides; the log of the API server names the commands."
+)
 
 logger = logging.getLogger(__name__)
 
@@ -34,80 +59,92 @@ class Importer:
         database: Database,
         exporter: Exporter,
         kinds: Mapping[str, Kind[Any]],
+        guard: IdentityGuard,
         now: Callable[[], datetime],
     ) -> None:
         self._cluster = cluster
         self._database = database
         self._exporter = exporter
         self._kinds = kinds
+        self._guard = guard
         self._now = now
 
-    def take(self, kind_name: str, manifest: Manifest) -> None:
+    def take(self, key: RecordKey, event: ObjectEvent) -> None:
         """Take in one object, as it was when the event was sent."""
-        kind = self._kinds[kind_name]
-        place = kind.place(manifest)
-        if place is None:
-            logger.info("%s is in no space's namespace.", _title(manifest))
+        if is_going(event.manifest) and not self._is_believed(key, event):
             return
-        self._export_first(place)
+        kind = self._kinds[key.kind]
+        # Apply a change of ours that waits, so that the event can be told from it.
+        self._exporter.export(key, with_report=False)
         try:
-            self._take(kind, place, manifest)
+            self._take(kind, key, event.manifest)
         except _ReplacedError:
-            self.look(place)
+            self._look(kind, key, event.received_at)
 
-    def take_deleted(self, kind_name: str, manifest: Manifest) -> None:
+    def take_deleted(self, key: RecordKey, event: ObjectEvent) -> None:
         """Remove the record of an object that was deleted."""
-        kind = self._kinds[kind_name]
-        place = kind.place(manifest)
-        if place is None:
-            return
+        kind = self._kinds[key.kind]
         with self._database() as db:
-            record = kind.find(db, place)
-        if record is None:
+            record = kind.find(db, key)
+        if record is None or not self._is_believed(key, event):
             return
         # Deleted before its uid was stored: the process was killed in between.
         is_unnamed = record.uid is None and record.deleting
-        if is_unnamed or record.uid == manifest["metadata"]["uid"]:
-            self._exporter.forget(kind, place, record.uid)
+        if is_unnamed or record.uid == event.manifest["metadata"]["uid"]:
+            self._exporter.forget(kind, key, record.uid)
 
-    def take_absences(self, kind_name: str, present: set[RecordKey]) -> None:
-        """Look after the records whose objects a complete list does not have."""
-        kind = self._kinds[kind_name]
+    def check_absence(self, key: RecordKey, uid: str) -> None:
+        """Remove the record of an object that a list did not have, unless it is there now."""
+        kind = self._kinds[key.kind]
+        live = self._cluster.find(kind.object_key(key))
+        if live is None:
+            self._exporter.forget(kind, key, uid)
+
+    def show_absence(self, key: RecordKey, uid: str) -> None:
+        """Say in the record that its object is missing, and that nothing is done about it."""
+        kind = self._kinds[key.kind]
         with self._database() as db:
-            absent = [place for place in kind.places(db) if place not in present]
-        for place in absent:
-            # The list may be older than the object.
-            self.look(place)
+            record = kind.find(db, key, lock=True)
+            if record is None or record.uid != uid:
+                return
+            before = kind.visible(record)
+            condition = not_mirrored(MirrorReason.MISSING, _MISSING, self._now())
+            kind.set_mirrored(record, condition)
+            self._exporter.commit(db, kind, record, before)
 
-    def look(self, place: RecordKey) -> None:
+    def _is_believed(self, key: RecordKey, event: ObjectEvent) -> bool:
+        if self._guard.confirms(event.received_at):
+            return True
+        logger.info("The deletion of %s goes with its definition, and is not followed.", key)
+        return False
+
+    def _look(self, kind: Kind[Any], key: RecordKey, since: float) -> None:
         """Ask the cluster which object there is now, and bring the record to that."""
-        kind = self._kinds[place.kind]
         with self._database() as db:
-            record = kind.find(db, place)
-        live = self._read(kind, place)
-        if record is None or record.uid is None:
+            record = kind.find(db, key)
+        live = self._cluster.find(kind.object_key(key))
+        if record is None or record.uid is None or not self._guard.confirms(since):
             return
-        if live is None or live["metadata"]["uid"] != record.uid:
-            self._exporter.forget(kind, place, record.uid)
-            if live is not None:
-                self._take(kind, place, live)
+        if live is not None and live["metadata"]["uid"] == record.uid:
+            return
+        if live is not None and kind.is_same(record, live):
+            self._adopt(kind, key, record.uid)
+        else:
+            self._exporter.forget(kind, key, record.uid)
+        if live is not None:
+            self._take(kind, key, live)
 
-    def _read(self, kind: Kind[Any], place: RecordKey) -> Manifest | None:
-        try:
-            return self._cluster.read(kind.key(place))
-        except ObjectNotFoundError:
-            return None
-
-    def _export_first(self, place: RecordKey) -> None:
-        """Apply a change of ours that waits, so that the event can be told from it."""
+    def _adopt(self, kind: Kind[Any], key: RecordKey, uid: str) -> None:
+        """Let go of an object that is gone, but keep the record for the one in its place."""
         with self._database() as db:
-            row = outbox.pending(db, place)
-        if row is not None:
-            self._exporter.export(row)
+            record = kind.find(db, key, lock=True)
+            if record is not None and record.uid == uid:
+                record.uid = None
+                db.commit()
 
-    def _take(self, kind: Kind[Any], place: RecordKey, manifest: Manifest) -> None:
+    def _take(self, kind: Kind[Any], key: RecordKey, manifest: Manifest) -> None:
         with self._database() as db:
-            record = kind.find(db, place, lock=True)
+            record = kind.find(db, key, lock=True)
             if record is None:
                 record = self._new(db, kind, manifest)
                 if record is None:
@@ -115,14 +152,14 @@ class Importer:
                 before: object = None
             else:
                 before = kind.visible(record)
-                self._take_wishes(db, kind, place, record, manifest)
+                self._take_wishes(db, kind, key, record, manifest)
             kind.take_status(db, record, manifest, self._now())
             self._exporter.commit(db, kind, record, before)
         if isinstance(record, SessionRecord) and may_have_lost_its_host(record):
-            self._check_host(kind, place, record)
+            self._check_host(kind, key, record)
 
     def _new(self, db: Session, kind: Kind[Any], manifest: Manifest) -> Any:  # noqa: ANN401 - a record of that kind
-        if "deletionTimestamp" in manifest["metadata"]:
+        if is_going(manifest):
             return None
         record = kind.add(db, manifest, self._now())
         self._take_spec(kind, record, manifest)
@@ -132,19 +169,21 @@ class Importer:
         self,
         db: Session,
         kind: Kind[Any],
-        place: RecordKey,
+        key: RecordKey,
         record: Any,  # noqa: ANN401 - a record of that kind
         manifest: Manifest,
     ) -> None:
         """Take over a spec and a deletion that came by kubectl; not while our own change waits."""
         metadata = manifest["metadata"]
-        is_waiting = outbox.pending(db, place) is not None
+        is_waiting = outbox.pending(db, key) is not None
         if record.uid is None and not is_waiting:
             record.uid, record.generation = metadata["uid"], 0
         if record.uid not in {None, metadata["uid"]}:
             raise _ReplacedError
-        if "deletionTimestamp" in metadata:
+        if is_going(manifest):
             record.deleting = True
+        if is_missing(kind.conditions(record)):
+            kind.set_mirrored(record, None)
         if not is_waiting and metadata["generation"] > record.generation:
             self._take_spec(kind, record, manifest)
 
@@ -154,21 +193,16 @@ class Importer:
         record.applied_spec = manifest["spec"]
         record.generation = manifest["metadata"]["generation"]
 
-    def _check_host(self, kind: Kind[Any], place: RecordKey, record: SessionRecord) -> None:
+    def _check_host(self, kind: Kind[Any], key: RecordKey, record: SessionRecord) -> None:
         """Take the host off a session whose pod is gone; the next pod claims the session anew."""
-        key = kind.key(place)
+        object_key = kind.object_key(key)
         gone = record.host_pod_uid
-        if self._cluster.running_pod_uid(str(key.namespace), key.name) == gone:
+        if self._cluster.running_pod_uid(str(object_key.namespace), object_key.name) == gone:
             return
         with self._database() as db:
-            locked = kind.find(db, place, lock=True)
+            locked = kind.find(db, key, lock=True)
             if locked is None or locked.host_pod_uid != gone:
                 return
             before = kind.visible(locked)
             locked.host_pod_uid = locked.host_state = None
             self._exporter.commit(db, kind, locked, before)
-
-
-def _title(manifest: Manifest) -> str:
-    metadata = manifest["metadata"]
-    return f"{manifest.get('kind')} {metadata.get('namespace')}/{metadata['name']}"

@@ -1,6 +1,7 @@
 """What the mirror must know of a kind of record, so that it treats every kind alike."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -29,17 +30,29 @@ class Kind(Protocol[AnyRecord]):
 
     resource: objects.Kind
 
-    def key(self, place: RecordKey) -> Key:
+    def object_key(self, key: RecordKey) -> Key:
         """Name the object of a record."""
 
-    def place(self, manifest: Manifest) -> RecordKey | None:
+    def record_key(self, manifest: Manifest) -> RecordKey | None:
         """Say which record an object belongs to; ``None`` if it can belong to none."""
 
-    def places(self, db: Session) -> list[RecordKey]:
-        """List the records that have an object."""
+    def known(self, db: Session) -> dict[RecordKey, str]:
+        """Return the records that have an object, with its uid; not those being deleted."""
 
-    def find(self, db: Session, place: RecordKey, *, lock: bool = False) -> AnyRecord | None:
+    def unexplained(self, db: Session, missing: AbstractSet[RecordKey]) -> set[RecordKey]:
+        """Return those of the missing objects which no known deletion took with it."""
+
+    def reset(self, db: Session, keys: AbstractSet[RecordKey] | None) -> None:
+        """Forget the objects of these records, or of all, and ask for new ones.
+
+        What was being deleted anyway is removed.
+        """
+
+    def find(self, db: Session, key: RecordKey, *, lock: bool = False) -> AnyRecord | None:
         """Find a record, and lock it if asked to."""
+
+    def is_same(self, record: AnyRecord, manifest: Manifest) -> bool:
+        """Say whether an object that was made anew says itself that it is this record's."""
 
     def metadata(self, record: AnyRecord) -> Mapping[str, Mapping[str, str | None]]:
         """Return the labels and annotations that the object of a record has or must not have."""
@@ -55,8 +68,11 @@ class Kind(Protocol[AnyRecord]):
     ) -> None:
         """Take over what the operator saw."""
 
+    def conditions(self, record: AnyRecord) -> list[dict[str, Any]]:
+        """Return the conditions of a record, ours among them."""
+
     def set_mirrored(self, record: AnyRecord, condition: dict[str, Any] | None) -> None:
-        """Set the condition that says why the record is not in the cluster, or take it away."""
+        """Set the condition that says why record and cluster differ, or take it away."""
 
     def forget(self, db: Session, record: AnyRecord) -> None:
         """Remove a record, and all that belongs to it."""

@@ -3,7 +3,17 @@
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import CursorResult, Float, bindparam, delete, func, text, update
+from sqlalchemy import (
+    CursorResult,
+    Float,
+    Select,
+    bindparam,
+    delete,
+    func,
+    literal,
+    text,
+    update,
+)
 from sqlalchemy.dialects.mysql import insert
 from sqlmodel import Session, col, select
 
@@ -12,7 +22,8 @@ from raworc_api.mirror.tables import OutboxRow
 # The topic of the bus by which a request is announced, once its transaction is committed.
 TOPIC = "outbox"
 
-_BATCH = 50
+# The custom resource shows idle and busy once a second at most, not with every message.
+REPORT_SECONDS = 1.0
 
 
 def _in_seconds(delay: Any) -> Any:  # noqa: ANN401 - SQL expressions of no common type
@@ -29,11 +40,13 @@ _ROW = insert(OutboxRow).values(
     ticket=bindparam("ticket"),
     attempts=0,
     available_at=_in_seconds(bindparam("delay", type_=Float)),
+    is_report=bindparam("is_report"),
 )
 _REQUEST = _ROW.on_duplicate_key_update(
     ticket=_ROW.inserted.ticket,
     attempts=0,
     available_at=func.least(OutboxRow.available_at, _ROW.inserted.available_at),
+    is_report=func.least(OutboxRow.is_report, _ROW.inserted.is_report),
 )
 
 
@@ -44,6 +57,10 @@ class RecordKey(NamedTuple):
     space: str
     name: str
 
+    def __str__(self) -> str:
+        """Name the record as a person would."""
+        return f"{self.kind} '{self.space}/{self.name}'"
+
 
 def request(db: Session, kind: str, space: str, name: str, delay: float = 0) -> None:
     """Ask for the custom resource of one record to be applied, ``delay`` seconds from now.
@@ -51,32 +68,67 @@ def request(db: Session, kind: str, space: str, name: str, delay: float = 0) -> 
     Lock the record before: everyone takes the record first and its outbox row second.
     Of two requests for one object one row is left, with the earlier time.
     """
-    place = {"kind": kind, "space": space, "name": name}
-    db.connection().execute(_REQUEST, {**place, "ticket": str(uuid4()), "delay": delay})
+    _request(db, RecordKey(kind, space, name), delay=delay, is_report=False)
 
 
-def due(db: Session) -> list[OutboxRow]:
-    """Return rows whose time has come, the longest waiting first."""
-    query = (
-        select(OutboxRow)
-        .where(col(OutboxRow.available_at) <= func.utc_timestamp(6))
-        .order_by(col(OutboxRow.available_at))
-        .limit(_BATCH)
+def report(db: Session, kind: str, space: str, name: str) -> None:
+    """Ask for what the host is doing to be shown in the cluster, soon.
+
+    By then it may be doing what it did before, and nothing is written: a turn that is over within
+    a second costs the cluster nothing.
+    """
+    _request(db, RecordKey(kind, space, name), delay=REPORT_SECONDS, is_report=True)
+
+
+def request_each(db: Session, kind: str, records: Select[str, str]) -> None:
+    """Ask for the custom resource of each record that a query of (space, name) finds.
+
+    One statement serves ten thousand sessions.
+    """
+    rows = records.add_columns(
+        literal(kind), func.uuid(), literal(0), func.utc_timestamp(6), literal(0)
     )
-    return list(db.exec(query))
+    columns = ["space", "name", "kind", "ticket", "attempts", "available_at", "is_report"]
+    statement = insert(OutboxRow).from_select(columns, rows)
+    update_rows = statement.on_duplicate_key_update(
+        ticket=statement.inserted.ticket,
+        attempts=0,
+        available_at=statement.inserted.available_at,
+        is_report=0,
+    )
+    db.connection().execute(update_rows)
+
+
+def due(db: Session, limit: int, *, are_reports: bool) -> list[RecordKey]:
+    """Return the records whose rows' time has come: of each space in turn the longest waiting."""
+    place = func.row_number().over(
+        partition_by=col(OutboxRow.space), order_by=col(OutboxRow.available_at)
+    )
+    rows = (
+        select(OutboxRow.kind, OutboxRow.space, OutboxRow.name, place.label("place"))
+        .where(
+            col(OutboxRow.available_at) <= func.utc_timestamp(6),
+            col(OutboxRow.is_report) == are_reports,
+        )
+        .subquery()
+    )
+    query = select(rows.c.kind, rows.c.space, rows.c.name).order_by(rows.c.place).limit(limit)
+    return [RecordKey(*row) for row in db.connection().execute(query)]
 
 
 def seconds_to_next(db: Session) -> float | None:
-    """Return how long until the next row's time comes."""
+    """Return how long until the time of the next row comes that is not due yet."""
+    is_later = col(OutboxRow.available_at) > func.utc_timestamp(6)
     first = func.min(OutboxRow.available_at)
     wait = func.timestampdiff(text("MICROSECOND"), func.utc_timestamp(6), first)
-    microseconds: int | None = db.connection().execute(select(wait)).scalar_one()
+    query = select(wait).where(is_later)
+    microseconds: int | None = db.connection().execute(query).scalar_one()
     return None if microseconds is None else max(microseconds / 1_000_000, 0)
 
 
-def pending(db: Session, place: RecordKey) -> OutboxRow | None:
+def pending(db: Session, key: RecordKey) -> OutboxRow | None:
     """Return the row that waits for an object, if one does."""
-    return db.exec(select(OutboxRow).where(*_is(place))).first()
+    return db.exec(select(OutboxRow).where(*_is(key))).first()
 
 
 def finish(db: Session, row: OutboxRow) -> bool:
@@ -90,9 +142,9 @@ def postpone(db: Session, row: OutboxRow, seconds: float) -> None:
     _rows(db, update(OutboxRow).where(*_is(key_of(row)), *_unchanged(row)).values(later))
 
 
-def drop(db: Session, place: RecordKey) -> None:
+def drop(db: Session, key: RecordKey) -> None:
     """Remove the row of an object that is no more."""
-    _rows(db, delete(OutboxRow).where(*_is(place)))
+    _rows(db, delete(OutboxRow).where(*_is(key)))
 
 
 def hurry(db: Session, kind: str, space: str) -> bool:
@@ -106,16 +158,22 @@ def hurry(db: Session, kind: str, space: str) -> bool:
     return _rows(db, update(OutboxRow).where(*failed).values(now)) > 0
 
 
+def _request(db: Session, key: RecordKey, *, delay: float, is_report: bool) -> None:
+    ticket = str(uuid4())
+    values = {**key._asdict(), "ticket": ticket, "delay": delay, "is_report": is_report}
+    db.connection().execute(_REQUEST, values)
+
+
 def key_of(row: OutboxRow) -> RecordKey:
     """Return which record a row is about."""
     return RecordKey(row.kind, row.space, row.name)
 
 
-def _is(place: RecordKey) -> tuple[Any, ...]:
+def _is(key: RecordKey) -> tuple[Any, ...]:
     return (
-        col(OutboxRow.kind) == place.kind,
-        col(OutboxRow.space) == place.space,
-        col(OutboxRow.name) == place.name,
+        col(OutboxRow.kind) == key.kind,
+        col(OutboxRow.space) == key.space,
+        col(OutboxRow.name) == key.name,
     )
 
 

@@ -1,10 +1,13 @@
 """How a session is mirrored."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import ColumnElement, delete, null, true, tuple_, update
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from raworc_api.core.wake import session_topic
@@ -13,12 +16,29 @@ from raworc_api.mirror.conditions import own_condition, with_mirrored
 from raworc_api.mirror.outbox import RecordKey
 from raworc_api.mirror.space_kind import KUBECTL, moment
 from raworc_api.sessions.tables import SessionRecord
+from raworc_api.spaces.tables import SpaceRecord
 from raworc_crds import names
 from raworc_crds.agent_session import SessionState
 from raworc_crds.conditions import Status
 from raworc_crds.group import HOST_ANNOTATION, SESSION_ID_LABEL
 from raworc_crds.host_report import HostReport, HostState
 from raworc_kube.objects import SESSION, Key, Manifest
+
+_MAX_STATE = 16
+_CHUNK = 500
+
+# What a record is without its object: as it was when REST made it.
+_WITHOUT_OBJECT: Mapping[str, Any] = {
+    "uid": None,
+    "generation": 0,
+    "applied_spec": null(),
+    "status": null(),
+    "conditions": [],
+    "cr_state": None,
+    "host_pod_uid": None,
+    "host_state": None,
+    "revision": SessionRecord.revision + 1,
+}
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -31,29 +51,53 @@ class SessionKind:
     def __init__(self, namespace_prefix: str) -> None:
         self._prefix = namespace_prefix
 
-    def key(self, place: RecordKey) -> Key:
+    def object_key(self, key: RecordKey) -> Key:
         """Name the object of a record."""
-        namespace = names.space_namespace(place.space, self._prefix)
-        return Key(self.resource, place.name, namespace)
+        namespace = names.space_namespace(key.space, self._prefix)
+        return Key(self.resource, key.name, namespace)
 
-    def place(self, manifest: Manifest) -> RecordKey | None:
-        """Say which record an object belongs to: none, unless it lies in its space's namespace."""
+    def record_key(self, manifest: Manifest) -> RecordKey | None:
+        """Say which record an object belongs to: none outside of its space's namespace."""
         metadata = manifest["metadata"]
         space = manifest["spec"]["space"]
         if metadata["namespace"] != names.space_namespace(space, self._prefix):
             return None
         return RecordKey(self.resource.name, space, metadata["name"])
 
-    def places(self, db: Session) -> list[RecordKey]:
-        """List the records that have an object."""
-        query = select(SessionRecord.space, SessionRecord.name)
-        found = db.exec(query.where(col(SessionRecord.uid).is_not(None)))
-        return [RecordKey(self.resource.name, space, name) for space, name in found]
+    def known(self, db: Session) -> dict[RecordKey, str]:
+        """Return the records that have an object, with its uid; not those being deleted."""
+        query = select(SessionRecord.space, SessionRecord.name, SessionRecord.uid).where(
+            col(SessionRecord.uid).is_not(None), ~col(SessionRecord.deleting)
+        )
+        return {
+            RecordKey(self.resource.name, space, name): str(uid)
+            for space, name, uid in db.exec(query)
+        }
 
-    def find(self, db: Session, place: RecordKey, *, lock: bool = False) -> SessionRecord | None:
+    def unexplained(self, db: Session, missing: AbstractSet[RecordKey]) -> set[RecordKey]:
+        """Return the missing sessions of spaces that nobody deleted."""
+        query = select(SpaceRecord.name).where(~col(SpaceRecord.deleting))
+        spaces = set(db.exec(query))
+        return {key for key in missing if key.space in spaces}
+
+    def reset(self, db: Session, keys: AbstractSet[RecordKey] | None) -> None:
+        """Forget the objects and hosts of sessions, and ask for new objects."""
+        for chosen in _chosen(keys):
+            going = delete(SessionRecord).where(chosen, col(SessionRecord.deleting))
+            db.connection().execute(going)
+            stale = update(SessionRecord).where(chosen).values(_WITHOUT_OBJECT)
+            db.connection().execute(stale)
+            rows = sql_select(col(SessionRecord.space), col(SessionRecord.name)).where(chosen)
+            outbox.request_each(db, self.resource.name, rows)
+
+    def is_same(self, record: SessionRecord, manifest: Manifest) -> bool:
+        """Say whether an object has the session's id, as one out of a backup has."""
+        return names.session_id(manifest["metadata"]) == record.id
+
+    def find(self, db: Session, key: RecordKey, *, lock: bool = False) -> SessionRecord | None:
         """Find a record, and lock it if asked to."""
         query = select(SessionRecord).where(
-            SessionRecord.space == place.space, SessionRecord.name == place.name
+            SessionRecord.space == key.space, SessionRecord.name == key.name
         )
         return db.exec(query.with_for_update() if lock else query).first()
 
@@ -99,11 +143,16 @@ class SessionKind:
         status = manifest.get("status") or {}
         own = own_condition(record.conditions)
         record.status = status
-        record.cr_state = status.get("state")
+        # A newer operator may know longer words than the column is wide.
+        record.cr_state = str(status["state"])[:_MAX_STATE] if status.get("state") else None
         record.conditions = with_mirrored(status.get("conditions", []), own)
 
+    def conditions(self, record: SessionRecord) -> list[dict[str, Any]]:
+        """Return the conditions of a session, ours among them."""
+        return record.conditions
+
     def set_mirrored(self, record: SessionRecord, condition: dict[str, Any] | None) -> None:
-        """Set the condition that says why the record is not in the cluster, or take it away."""
+        """Set the condition that says why record and cluster differ, or take it away."""
         record.conditions = with_mirrored(record.conditions, condition)
 
     def forget(self, db: Session, record: SessionRecord) -> None:
@@ -147,6 +196,17 @@ def _host_report(record: SessionRecord) -> str | None:
     if record.host_pod_uid is None or record.host_state is None:
         return None
     return HostReport(record.host_pod_uid, HostState(record.host_state)).render()
+
+
+def _chosen(keys: AbstractSet[RecordKey] | None) -> Iterator[ColumnElement[bool]]:
+    """Choose records in SQL, in statements of bearable size."""
+    if keys is None:
+        yield true()
+        return
+    pairs = sorted((key.space, key.name) for key in keys)
+    place = tuple_(col(SessionRecord.space), col(SessionRecord.name))
+    for start in range(0, len(pairs), _CHUNK):
+        yield place.in_(pairs[start : start + _CHUNK])
 
 
 def _new_id(db: Session, metadata: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,23 +32,47 @@ class SpaceKind:
 
     resource = SPACE
 
-    def key(self, place: RecordKey) -> Key:
+    def object_key(self, key: RecordKey) -> Key:
         """Name the object of a record."""
-        return Key(self.resource, place.name)
+        return Key(self.resource, key.name)
 
-    def place(self, manifest: Manifest) -> RecordKey | None:
+    def record_key(self, manifest: Manifest) -> RecordKey | None:
         """Say which record an object belongs to."""
         name = manifest["metadata"]["name"]
         return RecordKey(self.resource.name, name, name)
 
-    def places(self, db: Session) -> list[RecordKey]:
-        """List the records that have an object."""
-        names = db.exec(select(SpaceRecord.name).where(col(SpaceRecord.uid).is_not(None)))
-        return [RecordKey(self.resource.name, name, name) for name in names]
+    def known(self, db: Session) -> dict[RecordKey, str]:
+        """Return the records that have an object, with its uid; not those being deleted."""
+        query = select(SpaceRecord.name, SpaceRecord.uid).where(
+            col(SpaceRecord.uid).is_not(None), ~col(SpaceRecord.deleting)
+        )
+        return {RecordKey(self.resource.name, name, name): str(uid) for name, uid in db.exec(query)}
 
-    def find(self, db: Session, place: RecordKey, *, lock: bool = False) -> SpaceRecord | None:
+    def unexplained(self, db: Session, missing: AbstractSet[RecordKey]) -> set[RecordKey]:
+        """Return all of the missing Spaces: nothing takes a Space with it."""
+        del db
+        return set(missing)
+
+    def reset(self, db: Session, keys: AbstractSet[RecordKey] | None) -> None:
+        """Forget the objects of spaces, and ask for new ones."""
+        for record in db.exec(select(SpaceRecord).with_for_update()).all():
+            if keys is not None and self._record_key(record) not in keys:
+                continue
+            if record.deleting:
+                self.forget(db, record)
+                continue
+            record.uid = record.applied_spec = record.status = None
+            record.generation = 0
+            outbox.request(db, *self._record_key(record))
+
+    def is_same(self, record: SpaceRecord, manifest: Manifest) -> bool:
+        """Say no: a Space carries nothing by which it can be told from another of its name."""
+        del record, manifest
+        return False
+
+    def find(self, db: Session, key: RecordKey, *, lock: bool = False) -> SpaceRecord | None:
         """Find a record, and lock it if asked to."""
-        query = select(SpaceRecord).where(SpaceRecord.name == place.name)
+        query = select(SpaceRecord).where(SpaceRecord.name == key.name)
         return db.exec(query.with_for_update() if lock else query).first()
 
     def metadata(self, record: SpaceRecord) -> Mapping[str, Mapping[str, str | None]]:
@@ -97,8 +122,12 @@ class SpaceKind:
         # A session waits for its space's namespace, for one.
         outbox.hurry(db, SESSION.name, record.name)
 
+    def conditions(self, record: SpaceRecord) -> list[dict[str, Any]]:
+        """Return the conditions of a space, ours among them."""
+        return (record.status or {}).get("conditions") or []
+
     def set_mirrored(self, record: SpaceRecord, condition: dict[str, Any] | None) -> None:
-        """Set the condition that says why the record is not in the cluster, or take it away."""
+        """Set the condition that says why record and cluster differ, or take it away."""
         status = record.status or {}
         conditions = with_mirrored(status.get("conditions", []), condition)
         if conditions != status.get("conditions", []):
@@ -132,6 +161,9 @@ class SpaceKind:
         """Name the outbox's own topic: rows of the space's sessions may be due now."""
         del record
         return outbox.TOPIC
+
+    def _record_key(self, record: SpaceRecord) -> RecordKey:
+        return RecordKey(self.resource.name, record.name, record.name)
 
 
 def moment(text: str | None) -> datetime | None:

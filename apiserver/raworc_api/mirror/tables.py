@@ -1,8 +1,8 @@
-"""Table of the outbox: the records whose custom resource has to follow."""
+"""Tables of the mirror: what has to be applied, and which cluster the records belong to."""
 
 from datetime import datetime
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
 from raworc_api.core.database import TABLE, UtcDateTime
@@ -12,7 +12,8 @@ class OutboxRow(SQLModel, table=True):
     """One record that changed and is not applied yet; a Space's ``space`` is its own name.
 
     ``ticket`` is new with every change, so that the mirror removes a row only as it read it.
-    (A counter would start again when a row is removed and made anew.)
+    (A counter would start again when a row is removed and made anew.) ``is_report`` says that
+    nothing changed but what the host is doing; such rows have a lane of their own.
     """
 
     __tablename__ = "outbox"
@@ -24,3 +25,20 @@ class OutboxRow(SQLModel, table=True):
     ticket: str = Field(max_length=36)
     attempts: int = 0
     available_at: datetime = Field(sa_type=UtcDateTime)
+    is_report: bool = Field(default=False, sa_column_kwargs={"server_default": text("0")})
+
+
+class IdentityRecord(SQLModel, table=True):
+    """The cluster, and the definitions in it, that the records of a kind are mirrored to.
+
+    When these are other ones, the objects' absence says nothing about what people want.
+    """
+
+    __tablename__ = "cluster_identities"
+    __table_args__ = (TABLE,)
+
+    kind: str = Field(primary_key=True, max_length=16)
+    cluster_uid: str = Field(max_length=36)
+    spaces_uid: str = Field(max_length=36)
+    sessions_uid: str = Field(max_length=36)
+    recorded_at: datetime = Field(sa_type=UtcDateTime)

@@ -1,4 +1,16 @@
-"""The one thread that brings records and custom resources together, one at a time."""
+"""The threads that work for the mirror: one reads the outbox, a few do what is queued.
+
+A worker takes a task, does it, and lets go of its record; each task stands for itself:
+
+* What the cluster refuses or cannot do now, the exporter has written into the record and its row.
+* When the database or the cluster does not answer, the task is made again later. The worker rests
+  a moment, as the next task would meet the same.
+* What nobody foresaw is logged with the record. The task is made again, at most every half minute:
+  an object that this version cannot handle costs a line in the log, and holds nobody else.
+
+Before each task a worker asks whether this replica still holds the lease. The lease lasts longer
+than any request that a task makes (``raworc_kube.lease``), so no write is late.
+"""
 
 import logging
 import threading
@@ -10,87 +22,108 @@ from raworc_api.core.database import Database
 from raworc_api.mirror import outbox
 from raworc_api.mirror.exporter import Exporter
 from raworc_api.mirror.importer import Importer
-from raworc_api.mirror.inbox import Inbox, Item, Listed
-from raworc_kube.errors import ClusterError
+from raworc_api.mirror.loop import UNANSWERED
+from raworc_api.mirror.queue import Absence, Lane, ObjectEvent, Row, Task, WorkQueue
 
 # Heals hints that were lost.
 _LOOK_SECONDS = 2.0
 _PAUSE_SECONDS = 1.0
+_BATCH = 50
 
 logger = logging.getLogger(__name__)
 
 
-class Worker:
-    """Does what the outbox and the watches ask for, as long as it may.
+class OutboxReader:
+    """Queues the records whose rows in the outbox are due."""
 
-    Applying a change and taking in an event of the same object must never cross, so there is one
-    thread for both. ``may_write`` says whether this replica still holds the lease.
-    """
+    def __init__(self, database: Database, queue: WorkQueue, may_write: Callable[[], bool]) -> None:
+        self._database = database
+        self._queue = queue
+        self._may_write = may_write
+        self._wait = 0.0
+
+    def step(self, stop: threading.Event) -> None:
+        """Wait until there may be rows, then read those that are due."""
+        self._queue.wait_for_hint(self._wait)
+        self._wait = _LOOK_SECONDS
+        if stop.is_set() or not self._may_write():
+            stop.wait(_PAUSE_SECONDS)
+            self._wait = 0.0
+            return
+        try:
+            self.read()
+        except SQLAlchemyError as error:
+            logger.warning("The outbox was not read: %s", error)
+
+    def read(self) -> None:
+        """Queue what is due, unless much of it waits already."""
+        with self._database() as db:
+            for lane in (Lane.WISHES, Lane.REPORTS):
+                if self._queue.needs_rows(lane):
+                    keys = outbox.due(db, _BATCH, are_reports=lane is Lane.REPORTS)
+                    self._queue.put_rows(lane, keys, has_more=len(keys) == _BATCH)
+            wait = outbox.seconds_to_next(db)
+        self._wait = _LOOK_SECONDS if wait is None else min(wait, _LOOK_SECONDS)
+
+
+class Worker:
+    """Does one task after the other."""
 
     def __init__(
         self,
-        database: Database,
+        queue: WorkQueue,
         exporter: Exporter,
         importer: Importer,
-        inbox: Inbox,
         may_write: Callable[[], bool],
-        clock: Callable[[], float],
     ) -> None:
-        self._database = database
+        self._queue = queue
         self._exporter = exporter
         self._importer = importer
-        self._inbox = inbox
         self._may_write = may_write
-        self._clock = clock
-        self._next_look = clock()
 
-    def run(self, stop: threading.Event) -> None:
-        """Work until ``stop`` is set."""
-        while not stop.is_set():
-            if not self._may_write():
-                stop.wait(_PAUSE_SECONDS)
-                continue
-            try:
-                self.step()
-            except SQLAlchemyError as error:
-                logger.warning("The database did not answer the mirror: %s", error)
-                stop.wait(_PAUSE_SECONDS)
-            except ClusterError as error:
-                logger.warning("The cluster did not answer the mirror: %s", error)
-                stop.wait(_PAUSE_SECONDS)
+    def step(self, stop: threading.Event) -> None:
+        """Do the next task, if one comes soon."""
+        if not self._may_write():
+            stop.wait(_PAUSE_SECONDS)
+            return
+        task = self._queue.take(_LOOK_SECONDS)
+        if task is not None and not self.do(task):
+            stop.wait(_PAUSE_SECONDS)
 
-    def step(self) -> None:
-        """Do what is due in the outbox, then take in at most one item; wait if there is none."""
-        if self._inbox.take_hint() or self._clock() >= self._next_look:
-            self._empty_outbox()
-        item = self._inbox.take(max(self._next_look - self._clock(), 0))
-        if item is None:
+    def do(self, task: Task) -> bool:
+        """Do a task; say whether the neighbours that it needs answered."""
+        try:
+            self._do(task)
+            self._queue.succeeded(task)
+        except UNANSWERED as error:
+            logger.warning("%s was not mirrored, and will be later: %s", task.key, error)
+            self._queue.retry(task)
+            return False
+        except Exception:
+            logger.exception("%s was not mirrored, and will be tried again.", task.key)
+            self._put_off(task)
+        finally:
+            self._queue.done(task)
+        return True
+
+    def _do(self, task: Task) -> None:
+        match task.item:
+            case Row():
+                self._exporter.export(task.key)
+            case ObjectEvent(is_deleted=True) as event:
+                self._importer.take_deleted(task.key, event)
+            case ObjectEvent() as event:
+                self._importer.take(task.key, event)
+            case Absence(is_held=True) as absence:
+                self._importer.show_absence(task.key, absence.uid)
+            case Absence() as absence:
+                self._importer.check_absence(task.key, absence.uid)
+
+    def _put_off(self, task: Task) -> None:
+        if not isinstance(task.item, Row):
+            self._queue.retry(task)
             return
         try:
-            self._handle(item)
-        except (SQLAlchemyError, ClusterError):
-            self._inbox.put_back(item)
-            raise
-
-    def _empty_outbox(self) -> None:
-        # If this fails, it is tried again at once; a hint must not get lost with it.
-        self._next_look = self._clock()
-        while self._may_write():
-            with self._database() as db:
-                rows = outbox.due(db)
-                wait = None if rows else outbox.seconds_to_next(db)
-            if not rows:
-                seconds = _LOOK_SECONDS if wait is None else min(wait, _LOOK_SECONDS)
-                self._next_look = self._clock() + seconds
-                return
-            for row in rows:
-                if self._may_write():
-                    self._exporter.export(row)
-
-    def _handle(self, item: Item) -> None:
-        if isinstance(item, Listed):
-            self._importer.take_absences(item.kind, set(item.present))
-        elif item.is_deleted:
-            self._importer.take_deleted(item.kind, item.manifest)
-        else:
-            self._importer.take(item.kind, item.manifest)
+            self._exporter.postpone(task.key)
+        except SQLAlchemyError as error:
+            logger.warning("The row of %s was not postponed: %s", task.key, error)

@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, tuple_
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, or_, tuple_
+from sqlalchemy import select as sql_select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select, update
 
@@ -78,10 +79,9 @@ def list_sessions(db: Session, wanted: Wanted, limit: int) -> list[SessionRecord
     return list(db.exec(rows.order_by(_created.desc(), _id.desc()).limit(limit)).all())
 
 
-def list_session_names(db: Session, space: str) -> list[str]:
-    """Lock all sessions of a space that are not being deleted, and list their names."""
-    rows = select(SessionRecord.name).where(_space == space, _present)
-    return list(db.exec(rows.with_for_update()).all())
+def records_of_space(space: str) -> Select[str, str]:
+    """Return the query of the (space, name) of all sessions of a space."""
+    return sql_select(_space, col(SessionRecord.name)).where(_space == space)
 
 
 def mark_deleting(db: Session, space: str) -> None:

@@ -92,9 +92,9 @@ class SpaceService:
             space = visible(repository.lock_space(db, name), caller, name, ("spaces", "delete"))
             check_version(space, version)
             space.deleting = True
-            for session in session_repository.list_session_names(db, space.name):
-                outbox.request(db, agent_session.KIND, space.name, session)
             session_repository.mark_deleting(db, space.name)
+            sessions = session_repository.records_of_space(space.name)
+            outbox.request_each(db, agent_session.KIND, sessions)
             outbox.request(db, KIND, space.name, space.name)
             db.commit()
         self.bus.publish(outbox.TOPIC)

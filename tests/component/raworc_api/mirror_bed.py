@@ -11,18 +11,22 @@ from raworc_api.core.database import Database
 from raworc_api.core.wake import Bus
 from raworc_api.messages.tables import MessageRecord
 from raworc_api.mirror import outbox
+from raworc_api.mirror.absences import Absences
 from raworc_api.mirror.exporter import Exporter
+from raworc_api.mirror.identity import IdentityGuard
 from raworc_api.mirror.importer import Importer
-from raworc_api.mirror.inbox import Inbox, Listed, Seen
 from raworc_api.mirror.kinds import Kind
 from raworc_api.mirror.outbox import RecordKey
+from raworc_api.mirror.queue import Lane, WorkQueue
 from raworc_api.mirror.session_kind import SessionKind
 from raworc_api.mirror.space_kind import SpaceKind
 from raworc_api.mirror.tables import OutboxRow
-from raworc_api.mirror.worker import Worker
+from raworc_api.mirror.watch import Watch
+from raworc_api.mirror.worker import OutboxReader, Worker
 from raworc_api.sessions.tables import SessionRecord
 from raworc_api.spaces.tables import SpaceRecord
 from raworc_kube import objects
+from raworc_kube.client import Event
 from raworc_kube.objects import Key, Manifest
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -44,69 +48,11 @@ class HeardBus(Bus):
         super().publish(topic, data, can_wait=can_wait)
 
 
-class MirrorBed:
-    """A worker on a real database and a cluster in memory; nothing runs by itself."""
+class Records:
+    """The records of a real database, changed as REST does."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.cluster = MemoryCluster()
-        self.cluster.namespaces.add(NAMESPACE)
-        self.bus = HeardBus()
-        self._kinds: dict[str, Kind[Any]] = {
-            objects.SPACE.name: SpaceKind(),
-            objects.SESSION.name: SessionKind("raworc-"),
-        }
-        self._seen = {objects.SPACE: 0, objects.SESSION: 0}
-        self.start()
-
-    def start(self) -> None:
-        """Start a mirror, as a process does that knows nothing yet."""
-        self.inbox = Inbox()
-        exporter = Exporter(self.cluster, self.database, self.bus, self._kinds, lambda: NOW)
-        importer = Importer(self.cluster, self.database, exporter, self._kinds, lambda: NOW)
-        self.worker = Worker(
-            self.database, exporter, importer, self.inbox, lambda: True, lambda: 0.0
-        )
-
-    def restart(self) -> None:
-        """Start anew, with a list of all objects; what happened before is not told."""
-        self.start()
-        for resource, kind in (
-            (objects.SPACE, self._kinds[objects.SPACE.name]),
-            (objects.SESSION, self._kinds[objects.SESSION.name]),
-        ):
-            listing = self.cluster.list_all(resource)
-            self._seen[resource] = int(listing.version)
-            places = [kind.place(manifest) for manifest in listing.items]
-            for manifest in listing.items:
-                self.inbox.put(Seen(resource.name, manifest))
-            self.inbox.put(Listed(resource.name, frozenset(filter(None, places))))
-
-    def export(self) -> None:
-        """Let the worker do what is due in the outbox."""
-        self.worker._empty_outbox()
-
-    def hear(self) -> None:
-        """Let the worker take in everything that happened in the cluster."""
-        for resource in self._seen:
-            for event in self.cluster.since(resource, self._seen[resource]):
-                self._seen[resource] = int(event.manifest["metadata"]["resourceVersion"])
-                is_deleted = event.type == "DELETED"
-                self.inbox.put(Seen(resource.name, event.manifest, is_deleted))
-        self.inbox.take_hint()
-        while item := self.inbox.take(0):
-            self.worker._handle(item)
-
-    def settle(self) -> None:
-        """Let the worker do everything that there is to do."""
-        self.export()
-        self.hear()
-        self.export()
-        self.hear()
-
-    def tell(self, resource: objects.Kind, manifest: Manifest, *, is_deleted: bool = False) -> None:
-        """Tell the worker of one event, however old."""
-        self.worker._handle(Seen(resource.name, manifest, is_deleted))
 
     def add_space(self, **spec: object) -> None:
         """Make a space as REST does."""
@@ -201,6 +147,94 @@ class MirrorBed:
             SessionRecord.space == SPACE, SessionRecord.name == name
         )
         return db.exec(query).one()
+
+
+class MirrorBed(Records):
+    """A mirror on a real database and a cluster in memory; nothing runs by itself."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.cluster = MemoryCluster()
+        self.cluster.namespaces.add(NAMESPACE)
+        self.bus = HeardBus()
+        self.time = 0.0
+        self._kinds: dict[str, Kind[Any]] = {
+            objects.SPACE.name: SpaceKind(),
+            objects.SESSION.name: SessionKind("raworc-"),
+        }
+        self._seen = {objects.SPACE: 0, objects.SESSION: 0}
+        self.restart()
+
+    def restart(self) -> None:
+        """Start a mirror, as a process does that knows nothing yet: it lists all objects."""
+        self.queue = WorkQueue(self.clock)
+        self.guard = guard = IdentityGuard(self.cluster, self.clock)
+        self.absences = Absences(self.cluster, self.database, self._kinds, self.queue, self.clock)
+        neighbours = (self.cluster, self.database)
+        self.exporter = Exporter(*neighbours, self.bus, self._kinds, guard, lambda: NOW)
+        importer = Importer(*neighbours, self.exporter, self._kinds, guard, lambda: NOW)
+        self.reader = OutboxReader(self.database, self.queue, lambda: True)
+        self.worker = Worker(self.queue, self.exporter, importer, lambda: True)
+        self.relist()
+
+    def relist(self) -> None:
+        """List all objects; what happened before is not told."""
+        for resource in self._seen:
+            self._seen[resource] = int(self.cluster.list_all(resource).version)
+            self.watch(resource).list()
+
+    def watch(self, resource: objects.Kind) -> Watch:
+        """Make a watch that nobody runs."""
+        kind = self._kinds[resource.name]
+        neighbours = (self.cluster, self.database, kind, self.guard, self.absences, self.queue)
+        return Watch(*neighbours, now=lambda: NOW, clock=self.clock)
+
+    def clock(self) -> float:
+        """Return the time, which passes as a test wants."""
+        self.time += 0.001
+        return self.time
+
+    def export(self) -> None:
+        """Let the worker do what is due in the outbox."""
+        self.reader.read()
+        while self._work({Lane.WISHES, Lane.REPORTS}):
+            self.reader.read()
+
+    def hear(self) -> None:
+        """Let the worker take in everything that happened in the cluster."""
+        for resource in self._seen:
+            watch = self.watch(resource)
+            for event in self.cluster.since(resource, self._seen[resource]):
+                self._seen[resource] = int(event.manifest["metadata"]["resourceVersion"])
+                watch._take(event)
+        self._work({Lane.IMPORTS})
+
+    def _work(self, lanes: set[Lane]) -> int:
+        left, done = [], 0
+        while task := self.queue.take(0):
+            if task.lane in lanes:
+                self.worker.do(task)
+                done += 1
+            else:
+                left.append(task)
+                self.queue.done(task)
+                # Set aside, as it would come again at once.
+        for task in left:
+            self.queue.put(task.lane, task.key, task.item)
+        return done
+
+    def settle(self) -> None:
+        """Let the worker do everything that there is to do."""
+        self.export()
+        self.hear()
+        self.export()
+        self.hear()
+
+    def tell(self, resource: objects.Kind, manifest: Manifest, *, is_deleted: bool = False) -> None:
+        """Tell the worker of one event, however old."""
+        event = Event("DELETED" if is_deleted else "MODIFIED", manifest)
+        self.watch(resource)._take(event)
+        self._work({Lane.IMPORTS})
 
 
 def session_key(name: str = "one") -> Key:

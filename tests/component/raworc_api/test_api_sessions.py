@@ -32,7 +32,11 @@ def change(bed: ApiBed, session_id: str, **fields: object) -> None:
 def pending(bed: ApiBed) -> dict[str, bool]:
     """Return what waits in the outbox, and whether it is due now; then empty it."""
     with bed.database() as db:
-        due = {row.name for row in outbox.due(db)}
+        due = {
+            key.name
+            for are_reports in (False, True)
+            for key in outbox.due(db, 99, are_reports=are_reports)
+        }
         found = {row.name: row.name in due for row in db.exec(select(OutboxRow))}
         for row in db.exec(select(OutboxRow)):
             db.delete(row)

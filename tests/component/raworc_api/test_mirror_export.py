@@ -91,8 +91,7 @@ def test_back_off_starts_small_grows_and_ends_at_half_a_minute(bed: MirrorBed) -
     waits = []
     for _ in range(10):
         with bed.database() as db:
-            row = db.exec(select(OutboxRow)).one()
-            bed.worker._exporter.export(row)
+            bed.exporter.export(ONE)
             wait = outbox.seconds_to_next(db)
             assert wait is not None
             waits.append(wait)
@@ -124,8 +123,7 @@ def test_a_quota_is_said_and_tried_again(bed: MirrorBed) -> None:
     bed.export()
     revision = bed.session().revision
     assert bed.session().conditions[0]["reason"] == "Forbidden"
-    with bed.database() as db:
-        bed.worker._exporter.export(db.exec(select(OutboxRow)).one())
+    bed.exporter.export(ONE)
     assert bed.session().revision == revision  # the same again is nothing new
     assert bed.waiting() == [ONE]
 
@@ -177,8 +175,7 @@ def test_a_change_during_an_apply_is_not_lost(
 
     with monkeypatch.context() as patched:
         patched.setattr(bed.cluster, "apply", apply_and_change)
-        with bed.database() as db:
-            bed.worker._exporter.export(db.exec(select(OutboxRow)).one())
+        bed.exporter.export(ONE)
     assert bed.waiting() == [ONE]
     bed.settle()
     spec = {"space": SPACE, "closed": True, "agent": "echo"}
@@ -256,8 +253,8 @@ def test_two_requests_leave_one_row_with_the_earlier_time(bed: MirrorBed) -> Non
             db.commit()
     assert bed.waiting() == [ONE]
     with bed.database() as db:
-        assert len(outbox.due(db)) == 1
-        row = outbox.due(db)[0]
+        assert outbox.due(db, 9, are_reports=False) == [ONE]
+        row = db.exec(select(OutboxRow)).one()
         assert abs(row.available_at - datetime.now(UTC)).total_seconds() < 60
 
 
@@ -325,5 +322,5 @@ def test_an_agent_that_kubectl_adds_between_our_look_and_our_patch_stays(
 def test_who_comes_late_forgets_no_other_object(bed: MirrorBed) -> None:
     bed.add_session()
     bed.settle()
-    bed.worker._exporter.forget(SessionKind("raworc-"), ONE, "an earlier uid")
+    bed.exporter.forget(SessionKind("raworc-"), ONE, "an earlier uid")
     assert bed.count(SessionRecord) == 1

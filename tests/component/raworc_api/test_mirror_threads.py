@@ -1,8 +1,10 @@
 """The mirror with its threads, from hint to custom resource and back."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -11,11 +13,18 @@ from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 from tests.component.raworc_api.mirror_bed import MirrorBed, session_key, session_manifest
 
 from raworc_api.core.database import Database
+from raworc_api.messages.tables import MessageRecord
+from raworc_api.mirror import mirror as mirrors
 from raworc_api.mirror import outbox
 from raworc_api.mirror.mirror import Mirror
+from raworc_api.mirror.session_kind import SessionKind
+from raworc_api.sessions.tables import SessionRecord
+from raworc_kube import objects
 from raworc_kube.errors import ClusterError
 from raworc_kube.lease import Lease
-from raworc_kube.objects import LEASE, Key
+from raworc_kube.objects import LEASE, Key, Manifest
+
+MANY = ["m1", "m2", "m3", "m4", "m5", "m6"]
 
 Start = Callable[[str], Mirror]
 
@@ -92,21 +101,85 @@ def test_a_replica_that_stands_by_does_nothing(bed: MirrorBed, start: Start) -> 
     bed.bus.publish(outbox.TOPIC)
     eventually(lambda: bed.waiting() == [])
     assert [verb for verb, name in bed.cluster.writes if name == "one"] == ["apply"]
-    assert second.is_alive()
+    assert second.is_well()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_worker_that_broke_gives_the_lease_to_another(
+def test_an_object_that_nobody_can_handle_holds_no_other(
+    bed: MirrorBed,
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    take_status = SessionKind.take_status
+
+    def break_on_bad(kind: SessionKind, db: Session, record: SessionRecord, *rest: Any) -> None:  # noqa: ANN401 - as they come
+        if record.name == "bad":
+            raise ZeroDivisionError
+        take_status(kind, db, record, *rest)
+
+    monkeypatch.setattr(SessionKind, "take_status", break_on_bad)
+    mirror = start("a")
+    bed.add_session("bad")
+    for name in ("bad", *MANY):
+        bed.cluster.apply(session_manifest(name))
+    bed.bus.publish(outbox.TOPIC)
+    eventually(lambda: set(MANY) < bed.names())
+    assert mirror.is_well()
+    assert "AgentSession 'team/bad' was not mirrored" in caplog.text
+    monkeypatch.undo()
+    eventually(lambda: bed.waiting() == [] and bed.session("bad").cr_state is None)
+
+
+def test_an_object_that_is_slow_to_answer_holds_no_other(
     bed: MirrorBed, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    apply, is_over = bed.cluster.apply, threading.Event()
+
+    def wait_for_slow(manifest: Manifest) -> Manifest:
+        if manifest["metadata"]["name"] == "slow":
+            is_over.wait(10)
+        return apply(manifest)
+
+    monkeypatch.setattr(bed.cluster, "apply", wait_for_slow)
+    mirror = start("a")
+    for name in ("slow", *MANY):
+        bed.add_session(name)
+    bed.bus.publish(outbox.TOPIC)
+    eventually(lambda: bed.names() == set(MANY))
+    assert mirror.is_well()
+    is_over.set()
+    eventually(lambda: bed.names() == {"slow", *MANY})
+
+
+def test_a_thread_that_hangs_is_seen(
+    bed: MirrorBed, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirrors, "_STEP_SECONDS", 3.0)
+    is_over = threading.Event()
+    apply = bed.cluster.apply
+    monkeypatch.setattr(bed.cluster, "apply", lambda manifest: is_over.wait(10) and apply(manifest))
+    mirror = start("a")
+    eventually(lambda: len(bed.cluster.writes) > 0)
+    assert mirror.is_well()
+    bed.add_session("one")
+    bed.bus.publish(outbox.TOPIC)
+    eventually(lambda: not mirror.is_well())
+    is_over.set()
+    eventually(mirror.is_well)
+
+
+def test_definitions_that_are_installed_anew_cost_no_message(bed: MirrorBed, start: Start) -> None:
     start("a")
-    bed.add_session()
-    with monkeypatch.context() as patched:
-        patched.setattr(outbox, "due", lambda _: 1 / 0)
-        bed.bus.publish(outbox.TOPIC)
-        eventually(lambda: bed.bus.heard.count("mirror") == 1)
-    start("b")
-    eventually(lambda: bed.waiting() == [])
+    for name in MANY:
+        bed.add_session(name)
+    bed.bus.publish(outbox.TOPIC)
+    eventually(lambda: bed.names() == set(MANY) and bed.waiting() == [])
+    bed.cluster.delete_definition(objects.SESSION)
+    bed.cluster.forget_history()
+    bed.cluster.install_definition(objects.SESSION)
+    eventually(lambda: all(bed.cluster.has(session_key(name)) for name in MANY))
+    eventually(lambda: bed.names() == set(MANY))
+    assert bed.count(MessageRecord) == len(MANY)
 
 
 def test_a_database_or_a_cluster_away_for_a_moment_costs_nothing_but_time(
@@ -117,10 +190,10 @@ def test_a_database_or_a_cluster_away_for_a_moment_costs_nothing_but_time(
     failures = iter([OperationalError("SELECT", {}, Exception("gone")), ClusterError("gone")])
     due = outbox.due
 
-    def fail_first(db: Session) -> object:
+    def fail_first(db: Session, limit: int, *, are_reports: bool) -> object:
         for failure in failures:
             raise failure
-        return due(db)
+        return due(db, limit, are_reports=are_reports)
 
     monkeypatch.setattr(outbox, "due", fail_first)
     bed.add_session()
