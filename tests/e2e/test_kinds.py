@@ -29,6 +29,8 @@ def test_kubectl_get_shows_what_counts(
     "field",
     [
         "space.spec.agents.repo",
+        "space.spec.network.egress.cidr",
+        "space.spec.network.internet",
         "space.spec.rebuild",
         "space.status.conditions.reason",
         "agentsession.spec.closed",

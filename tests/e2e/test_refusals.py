@@ -24,6 +24,10 @@ BAD_SPECS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "repository that is a file": ({"agents": [{**AGENT, "repo": "file:///etc"}]}, "`repo` must"),
     "branch that is an option": ({"agents": [{**AGENT, "ref": "--upload-pack=x"}]}, "`ref` must"),
+    "range of metadata": (
+        {"network": {"egress": [{"cidr": "169.254.169.254/32"}]}},
+        "must not be inside of",
+    ),
     "path that leads outside": ({"agents": [{**AGENT, "path": "../x"}]}, "`path` must"),
 }
 BAD_NAMES = {
