@@ -115,7 +115,9 @@ def _agent_container(view: SessionSnapshot, settings: Settings) -> Manifest:
         "image": view.image,
         "imagePullPolicy": "IfNotPresent",
         "env": _variables(_agent_environment(view, settings)),
-        "resources": session_resources(own, _space_spec(view).get("resources")),
+        "resources": session_resources(
+            own, _space_spec(view).get("resources"), defaults=settings.session_resources
+        ),
         "securityContext": _security(AGENT_USER),
         "volumeMounts": [
             {"name": "session", "mountPath": SESSION_DIR},

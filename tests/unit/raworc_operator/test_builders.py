@@ -216,6 +216,8 @@ def test_a_session_gets_the_installations_resources_where_nobody_says() -> None:
         requests=Amounts(cpu="20m", memory="64Mi"), limits=Amounts(cpu="2", memory="1Gi")
     )
     assert session_resources(defaults=usual) == dump(usual)
+    settings = replace(SETTINGS, session_resources=usual)
+    assert containers(session_pod(view(), settings))["agent"]["resources"] == dump(usual)
     merged = session_resources({"requests": {"cpu": "3"}}, None, defaults=usual)
     assert merged["limits"] == {"cpu": "3", "memory": "1Gi"}
 
