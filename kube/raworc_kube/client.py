@@ -7,6 +7,7 @@ not pass within it is a `ClusterError`, and the caller's own queue tries again l
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -36,6 +37,9 @@ _MERGE = "application/merge-patch+json"
 # JSON is YAML; the cluster knows an apply by this type alone.
 _APPLY = "application/apply-patch+yaml"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+# How an apply of a field that the definition lacks is refused: with status 500.
+_UNKNOWN_FIELD = "field not declared in schema"
 
 Query = Mapping[str, str | int]
 
@@ -134,8 +138,8 @@ class Cluster(Protocol):
         What the object owns is deleted in the background.
         """
 
-    def patch_status(self, key: Key, uid: str, patch: Mapping[str, Any]) -> None:
-        """Merge a patch into the status of the object with this uid; nothing if it is gone."""
+    def patch_status(self, live: Manifest, patch: Mapping[str, Any]) -> None:
+        """Merge a patch into the status of the object that was read; nothing if it is gone."""
 
 
 class KubernetesCluster:
@@ -227,15 +231,26 @@ class KubernetesCluster:
             return False
         return True
 
-    def patch_status(self, key: Key, uid: str, patch: Mapping[str, Any]) -> None:
-        """Merge a patch into the status of the object with this uid; nothing if it is gone."""
-        body = {"metadata": {"uid": uid}, "status": patch}
+    def patch_status(self, live: Manifest, patch: Mapping[str, Any]) -> None:
+        """Merge a patch into the status of the object that was read; nothing if it is gone."""
+        key, uid = key_of(live), live["metadata"]["uid"]
+        # A uid in the patch would be ignored here, and the status of an object that is gone be
+        # written into the one that has its name now. The version of another one never matches.
+        found: Manifest | None = live
+        while found is not None and found["metadata"]["uid"] == uid:
+            try:
+                self._write_status(key, found["metadata"]["resourceVersion"], patch)
+            except ObjectConflictError:
+                found = self.find(key)
+            else:
+                return
+
+    def _write_status(self, key: Key, version: str, patch: Mapping[str, Any]) -> None:
+        body = {"metadata": {"resourceVersion": version}, "status": patch}
         # Not strict: a definition of another version may lack a field, which is then left out.
         query = {"fieldManager": f"{self._manager}-status"}
-        try:
+        with suppress(ObjectNotFoundError):
             self._json("PATCH", f"{key.path}/status", query, body, _MERGE)
-        except ObjectNotFoundError:
-            return
 
     def logs(self, pod: Key, container: str, limit_bytes: int) -> str:
         """Return what a container wrote; ``InvalidObjectError`` before it has started."""
@@ -356,4 +371,5 @@ def _error(status: int, body: bytes) -> ClusterError:
         message = str(json.loads(body)["message"])
     except (ValueError, KeyError, TypeError):
         message = body.decode("utf-8", "replace")[:_MAX_MESSAGE]
-    return _ERRORS.get(status, ClusterError)(message or f"The Kubernetes API answered {status}.")
+    kind = InvalidObjectError if _UNKNOWN_FIELD in message else _ERRORS.get(status, ClusterError)
+    return kind(message or f"The Kubernetes API answered {status}.")

@@ -12,6 +12,7 @@ from raworc_api.mirror.identity import CLUSTER_KEY, definition_key
 from raworc_kube.client import Event, Listing
 from raworc_kube.errors import (
     ClusterError,
+    InvalidObjectError,
     ObjectConflictError,
     ObjectNotFoundError,
     VersionGoneError,
@@ -33,6 +34,8 @@ class MemoryCluster:
         self.writes: list[tuple[str, str]] = []
         self.oldest = 0
         self._objects: dict[Key, Manifest] = {}
+        # What an apply named last, and takes away when it names it no more.
+        self._applied: dict[Key, Manifest] = {}
         self._history: list[tuple[int, Kind, Event]] = []
         self._versions = count(1)
         self._changed = threading.Condition(threading.RLock())
@@ -52,17 +55,25 @@ class MemoryCluster:
         key = key_of(manifest)
         with self._changed:
             self._check("apply", key)
-            before = self._objects.get(key)
-            return self._store(key, _layered(before or {}, manifest))
+            before = self._objects.get(key, {})
+            named, self._applied[key] = self._applied.get(key, {}), deepcopy(manifest)
+            return self._store(key, _layered(_without(before, named, manifest), manifest))
 
     def merge(self, key: Key, patch: Manifest) -> Manifest:
         with self._changed:
             self._check("merge", key)
             before = self.read(key)
-            version = patch.get("metadata", {}).get("resourceVersion")
-            if version not in {None, before["metadata"]["resourceVersion"]}:
+            named, known = patch.get("metadata", {}), before["metadata"]
+            if named.get("uid", known["uid"]) != known["uid"]:
+                raise InvalidObjectError("metadata.uid: field is immutable")
+            if named.get("resourceVersion", known["resourceVersion"]) != known["resourceVersion"]:
                 raise ObjectConflictError("the object has been modified")
-            return self._store(key, _patched(before, patch))
+            # The status has a door of its own.
+            given = {name: part for name, part in patch.items() if name != "status"}
+            merged = self._store(key, _patched(before, given))
+            if "deletionTimestamp" in known and not merged["metadata"].get("finalizers"):
+                self._remove(key)
+            return merged
 
     def create(self, manifest: Manifest) -> Manifest:
         key = key_of(manifest)
@@ -92,15 +103,14 @@ class MemoryCluster:
                 before["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
                 self._store(key, before)
             else:
-                del self._objects[key]
-                before["metadata"]["resourceVersion"] = str(next(self._versions))
-                self._tell("DELETED", key, before)
+                self._remove(key)
             return True
 
-    def patch_status(self, key: Key, uid: str, patch: Mapping[str, Any]) -> None:
+    def patch_status(self, live: Manifest, patch: Mapping[str, Any]) -> None:
+        key = key_of(live)
         with self._changed:
             before = self.find(key)
-            if before is not None and before["metadata"]["uid"] == uid:
+            if before is not None and before["metadata"]["uid"] == live["metadata"]["uid"]:
                 self._store(key, _patched(before, {"status": dict(patch)}))
 
     def list_all(self, kind: Kind, namespace: str | None = None, labels: str = "") -> Listing:
@@ -224,6 +234,12 @@ class MemoryCluster:
             self._is_open = False
             self._changed.notify_all()
 
+    def _remove(self, key: Key) -> None:
+        self._applied.pop(key, None)
+        removed = self._objects.pop(key)
+        removed["metadata"]["resourceVersion"] = str(next(self._versions))
+        self._tell("DELETED", key, removed)
+
     def _check(self, verb: str, key: Key) -> None:
         self.writes.append((verb, key.name))
         if key.name in self.failures:
@@ -270,6 +286,17 @@ def _layered(below: Manifest, above: Manifest) -> Manifest:
         if isinstance(below[field], dict) and isinstance(above[field], dict):
             merged[field] = _layered(below[field], above[field])
     return merged
+
+
+def _without(value: Manifest, named: Manifest, named_now: Manifest) -> Manifest:
+    """Take away what was named and is named no more."""
+    kept = {
+        field: part for field, part in value.items() if field in named_now or field not in named
+    }
+    for field in kept.keys() & named.keys() & named_now.keys():
+        if all(isinstance(part[field], dict) for part in (kept, named, named_now)):
+            kept[field] = _without(kept[field], named[field], named_now[field])
+    return kept
 
 
 def _patched(value: Any, changes: Any) -> Any:  # noqa: ANN401 - JSON values, after RFC 7386

@@ -183,6 +183,4 @@ def _refusal(message: str) -> Blocker:
 def _report(context: Context, session: Manifest, status: SessionStatus) -> None:
     patch = status_patch(session, status)
     if patch:
-        metadata = session["metadata"]
-        key = Key(SESSION, metadata["name"], metadata["namespace"])
-        context.cluster.patch_status(key, metadata["uid"], patch)
+        context.cluster.patch_status(session, patch)

@@ -188,6 +188,5 @@ def _concerns_sessions(space: Manifest, progress: Progress) -> bool:
 def _report(context: Context, space: Manifest, status: SpaceStatus) -> None:
     patch = status_patch(space, status)
     if patch:
-        metadata = space["metadata"]
-        context.cluster.patch_status(Key(SPACE, metadata["name"]), metadata["uid"], patch)
-        _logger.info("%s: status %s", metadata["name"], ", ".join(sorted(patch)))
+        context.cluster.patch_status(space, patch)
+        _logger.info("%s: status %s", space["metadata"]["name"], ", ".join(sorted(patch)))

@@ -37,7 +37,7 @@ def make_idle_session(
 
     def made(manifest: Manifest, **status: Any) -> Manifest:  # noqa: ANN401 - any JSON
         found = cluster.create(manifest)
-        cluster.patch_status(key_of(manifest), found["metadata"]["uid"], status)
+        cluster.patch_status(found, status)
         return {**found, "status": {**(found.get("status") or {}), **status}}
 
     spec = {"space": space["metadata"]["name"]}
@@ -50,7 +50,7 @@ def make_idle_session(
     pod = made(builders(SETTINGS).pod(view), phase="Running", conditions=[ready])
     seen = replace(view, claim=claim, pod=pod)
     status = dump(session_status(seen, None, datetime.now(UTC)))
-    cluster.patch_status(key_of(session), session["metadata"]["uid"], status)
+    cluster.patch_status(session, status)
 
 
 def make_idle_space(bed: Bed) -> Manifest:

@@ -87,8 +87,9 @@ class FakeCluster:
         del self.objects[key]
         return True
 
-    def patch_status(self, key: Key, uid: str, patch: Mapping[str, Any]) -> None:
-        assert self.objects[key]["metadata"]["uid"] == uid
+    def patch_status(self, live: Manifest, patch: Mapping[str, Any]) -> None:
+        key = key_of(live)
+        assert self.objects[key]["metadata"]["uid"] == live["metadata"]["uid"]
         self.patches.append(patch)
         merged = _merged(self.objects[key].get("status") or {}, patch)
         self.objects[key] = {**self.objects[key], "status": merged}
