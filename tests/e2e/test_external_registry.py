@@ -192,14 +192,19 @@ def may_read(kubectl: Kubectl, account: str, secret: str, namespace: str) -> boo
         return False
 
 
+# By a label alone kubectl shows ten lines, of one container of each pod.
+WHOLE_LOG = ("--all-containers", "--tail=-1", "--max-log-requests=20")
+OPERATOR = "app.kubernetes.io/component=operator"
+
+
 def tells_nobody(kubectl: Kubectl, inside: str, session: str) -> None:
     """Check that no account stands where people or agents look."""
     seen = "".join(
         (
             kubectl("get", "events,pods,jobs,configmaps,agentsessions", "-n", inside, "-o", "yaml"),
             kubectl("get", "spaces", "-o", "yaml"),
-            kubectl("logs", "-l", "raworc.dev/component=build", "-n", inside, "--all-containers"),
-            kubectl("logs", "deployment/raworc-operator", "-n", SYSTEM),
+            kubectl("logs", "-l", "raworc.dev/component=build", "-n", inside, *WHOLE_LOG),
+            kubectl("logs", "-l", OPERATOR, "-n", SYSTEM, *WHOLE_LOG),
             kubectl("exec", session, "-n", inside, "--", "env"),
         )
     )

@@ -145,7 +145,7 @@ def test_the_path_by_the_command_line(
     finally:
         assert raworc("sessions", "delete", session_id).returncode == 0
     assert raworc("send", session_id, "this").returncode == 3
-    assert raworc("logs", shared_space).stdout
+    assert "==> checkout" in raworc("logs", shared_space).stdout
     for session in api.list_sessions(space=shared_space):
         assert session.id != session_id
 

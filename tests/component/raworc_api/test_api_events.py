@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import httpx2
@@ -195,9 +196,11 @@ def test_a_stream_ends_with_the_account(bed: ApiBed) -> None:
 
 def test_a_stream_ends_with_the_token(bed: ApiBed) -> None:
     session = bed.session(bed.client("ann"), name="one")
-    brief = bed.bearing(bed.replicas[0].tokens.issue("ann", 1).text)
-    with following(brief, session) as stream:
+    # The end of a token is a whole second: of three, two are left at least.
+    token = bed.replicas[0].tokens.issue("ann", 3)
+    with following(bed.bearing(token.text), session) as stream:
         assert [event.kind for event in stream.all()] == ["session"]
+    assert abs((datetime.now(UTC) - token.expires_at).total_seconds()) < 2
 
 
 @pytest.mark.parametrize("after", ["-1", "x", str(2**63)])

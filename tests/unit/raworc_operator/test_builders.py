@@ -18,6 +18,7 @@ from kubernetes.client import (
     V1Secret,
     V1ServiceAccount,
 )
+from tests.support.golden import Golden
 from tests.unit.raworc_operator.samples import (
     COMMIT,
     NOON,
@@ -75,25 +76,51 @@ def environment(container: str, **spec: Any) -> dict[str, str]:  # noqa: ANN401
     return {item["name"]: item["value"] for item in containers(pod(**spec))[container]["env"]}
 
 
-@pytest.mark.parametrize(
-    ("model", "manifest"),
-    [
-        (V1Pod, pod(agent="echo")),
-        (V1PersistentVolumeClaim, session_claim(view())),
-        (V1Job, job()),
-        (V1Job, job(TRUSTING)),
-        (V1Job, job(KNOWN)),
-        (V1Pod, session_pod(view(), SETTINGS, image_pull_secrets(KNOWN))),
-        (V1Secret, registry_secret("team", "raworc-team", "raworc-push", b"{}")),
-        (V1Namespace, namespace(space(), "raworc-")),
-        (V1ServiceAccount, session_account("team", "raworc-team")),
-        *[(V1NetworkPolicy, policy) for policy in network_policies("team", SpaceSpec(), SETTINGS)],
-        (V1ConfigMap, authorities("team", "raworc-team", "PEM")),
-        (V1ResourceQuota, space_quota("team", "raworc-team", Quota(sessions=1, cpu="2"))),
-        (CoreV1Event, event(space(), "BuildStarted", "It began.", NOON, warning=False)),
-    ],
-)
-def test_a_manifest_says_only_what_kubernetes_knows(model: Any, manifest: Manifest) -> None:  # noqa: ANN401
+def told() -> Manifest:
+    made = event(space(), "BuildStarted", "It began.", NOON, warning=False)
+    name, _, chance = made["metadata"]["name"].partition(".")
+    assert chance
+    made["metadata"]["name"] = f"{name}.by-chance"
+    return made
+
+
+# Every builder, with what makes a difference to it: name of its golden file → model, manifest.
+MANIFESTS: dict[str, tuple[Any, Manifest]] = {
+    "pod": (V1Pod, pod(agent="echo")),
+    "pod-with-account": (V1Pod, session_pod(view(), SETTINGS, image_pull_secrets(KNOWN))),
+    "volume": (V1PersistentVolumeClaim, session_claim(view())),
+    "job": (V1Job, job()),
+    "job-with-authorities": (V1Job, job(TRUSTING)),
+    "job-with-accounts": (V1Job, job(KNOWN)),
+    "secret": (V1Secret, registry_secret("team", "raworc-team", "raworc-push", b"{}")),
+    "namespace": (V1Namespace, namespace(space(), "raworc-")),
+    "service-account": (V1ServiceAccount, session_account("team", "raworc-team")),
+    "config-map": (V1ConfigMap, authorities("team", "raworc-team", "PEM")),
+    "quota": (
+        V1ResourceQuota,
+        space_quota("team", "raworc-team", Quota(sessions=1, cpu="2", memory="4Gi", storage="9Gi")),
+    ),
+    "event": (CoreV1Event, told()),
+    **{
+        f"network-policy-{policy['metadata']['name']}": (V1NetworkPolicy, policy)
+        for policy in network_policies("team", SpaceSpec(), SETTINGS)
+    },
+}
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_a_manifest_is_as_a_whole_what_somebody_read(name: str, golden: Golden) -> None:
+    golden.check(name, MANIFESTS[name][1])
+
+
+def test_there_is_no_golden_file_of_nothing() -> None:
+    files = {file.stem for file in (Path(__file__).parent / "golden").glob("*.yaml")}
+    assert files == MANIFESTS.keys()
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_a_manifest_says_only_what_kubernetes_knows(name: str) -> None:
+    model, manifest = MANIFESTS[name]
     read = model.model_validate(manifest).model_dump(by_alias=True, exclude_none=True, mode="json")
     assert missing(manifest, read) == []
 
