@@ -102,3 +102,13 @@ def folders(agents: Mapping[str, str]) -> dict[str, str]:
         for name, code in agents.items()
         for path, text in {**MANIFEST, "main.py": code}.items()
     }
+
+
+# Without a manifest: that it is Python says its requirements.txt, which names a real package.
+ROMAN = {
+    "requirements.txt": "roman==5.2\n",
+    "main.py": (
+        "import roman\n\n\ndef process_message(message, context):\n"
+        "    return roman.toRoman(int(message))\n"
+    ),
+}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from tests.e2e.agents import GREETER
+from tests.e2e.agents import GREETER, ROMAN
 from tests.e2e.conftest import Connect, FreshName, NewRepository
 from tests.e2e.kubectl import SYSTEM, Kubectl, Manifest
 from tests.e2e.manifests import source, space_manifest
@@ -203,3 +203,14 @@ def test_a_build_survives_the_operator(
         kubectl.kill(pod, SYSTEM)
     kubectl.wait(("space", space), "condition=Ready", BUILT)
     assert len(jobs(kubectl, space)) == 1
+
+
+def test_an_agent_gets_the_packages_that_its_requirements_name(
+    api: Client, repository: NewRepository, fresh_space: FreshName
+) -> None:
+    repo, space = repository(), fresh_space()
+    repo.push(ROMAN)
+    api.create_space(space, agents=[source("roman", repo)])
+    await_built(api, space)
+    session = api.create_session(space)
+    assert answer(api, api.post_message(session.id, "1984")) == "MCMLXXXIV"
