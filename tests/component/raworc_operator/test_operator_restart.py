@@ -18,7 +18,7 @@ from raworc_crds.agent_session import SessionSpec
 from raworc_crds.group import SPACE_LABEL
 from raworc_crds.wire import dump
 from raworc_kube.client import KubernetesCluster, connect
-from raworc_kube.objects import NAMESPACE, SERVICE_ACCOUNT, SESSION, SPACE, Manifest, key_of
+from raworc_kube.objects import NAMESPACE, SERVICE_ACCOUNT, SESSION, SPACE, Manifest
 from raworc_operator.sessions.reconcile import builders
 from raworc_operator.sessions.status import session_status
 from raworc_operator.sessions.view import SessionSnapshot
