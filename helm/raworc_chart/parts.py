@@ -141,7 +141,7 @@ class Mysql(Values):
 
 
 class Registry(Values):
-    """The bundled image registry, without accounts: for trials and closed networks."""
+    """The bundled image registry: one account pushes, another one pulls."""
 
     enabled: bool = Field(default=True, description="whether it runs; else set externalRegistry")
     image: Image = Field(Image(repository="registry", tag="3.1.2"), description="its image")

@@ -109,15 +109,43 @@ http{{ if .Values.api.hosts.tls.secretName }}s{{ end }}://{{ include "raworc.ful
 {{- end }}
 {{- end -}}
 
+{{/* Where builds push to the bundled registry, and where nodes pull from it. */}}
+{{- define "raworc.registryPush" -}}
+{{ include "raworc.fullname" . }}-registry.{{ .Release.Namespace }}.svc:5000
+{{- end -}}
+{{- define "raworc.registryPull" -}}
+localhost:{{ .Values.registry.nodePort }}
+{{- end -}}
+
+{{/* One of the two servers of the bundled registry; takes (list $ "push" port). */}}
+{{- define "raworc.registryConfig" -}}
+{{- $use := index . 1 -}}
+version: 0.1
+# Probes and pulls would fill the log.
+log: {level: warn, accesslog: {disabled: true}}
+storage:
+  filesystem: {rootdirectory: /var/lib/registry}
+  # What the other server, or the collection, deleted must not be remembered: there is no cache.
+  delete: {enabled: {{ eq $use "push" }}}
+  {{- if eq $use "pull" }}
+  maintenance: {readonly: {enabled: true}}
+  {{- end }}
+http:
+  addr: ":{{ index . 2 }}"
+  draintimeout: 20s
+auth:
+  htpasswd: {realm: raworc, path: /etc/raworc/accounts/{{ $use }}/htpasswd}
+{{- end -}}
+
 {{/* The registry, as environment of the operator. */}}
 {{- define "raworc.registry" -}}
 {{- $external := .Values.externalRegistry -}}
 {{- if .Values.registry.enabled -}}
 {{- if $external.pushAddress }}{{ fail "externalRegistry.pushAddress must be empty when registry.enabled is true" }}{{ end -}}
 - name: RAWORC_REGISTRY_PUSH
-  value: {{ include "raworc.fullname" . }}-registry.{{ .Release.Namespace }}.svc:5000
+  value: {{ include "raworc.registryPush" . }}
 - name: RAWORC_REGISTRY_PULL
-  value: localhost:{{ .Values.registry.nodePort }}
+  value: {{ include "raworc.registryPull" . }}
 - name: RAWORC_REGISTRY_INSECURE
   value: "true"
 {{- else -}}
@@ -166,6 +194,8 @@ exec:
 {{- if $secret }}
 {{- if $.Values.registry.enabled }}{{ fail (printf "externalRegistry.%sSecret must be empty when registry.enabled is true" $use) }}{{ end }}
 {{ $use }}: {{ $secret }}
+{{- else if $.Values.registry.enabled }}
+{{ $use }}: {{ include "raworc.fullname" $ }}-registry-{{ $use }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -27,3 +27,14 @@ rendering; takes (list $ "name" (dict "key" "new value")).
 {{- $new := dict "root-password" (randAlphaNum 32) "password" (randAlphaNum 32) -}}
 {{- include "raworc.secretData" (list . (include "raworc.mysqlSecret" .) $new) -}}
 {{- end -}}
+
+{{/* One account of the bundled registry; takes (list $ "push"). */}}
+{{- define "raworc.registryData" -}}
+{{- $root := index . 0 -}}
+{{- $use := index . 1 -}}
+{{- $host := ternary (include "raworc.registryPush" $root) (include "raworc.registryPull" $root) (eq $use "push") -}}
+{{- $password := randAlphaNum 32 -}}
+{{- $auths := dict $host (dict "auth" (printf "%s:%s" $use $password | b64enc)) -}}
+{{- $new := dict ".dockerconfigjson" (dict "auths" $auths | toJson) "htpasswd" (htpasswd $use $password) -}}
+{{- include "raworc.secretData" (list $root (printf "%s-registry-%s" (include "raworc.fullname" $root) $use) $new) -}}
+{{- end -}}
