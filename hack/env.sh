@@ -12,7 +12,6 @@ context=kind-$cluster
 node=$cluster-control-plane
 system=raworc-system
 git_namespace="demo-git"
-registry=localhost:30500
 git_server=git://localhost:9418
 api=http://localhost:8080
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/pyproject.toml")

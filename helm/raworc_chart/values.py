@@ -290,7 +290,10 @@ class ChartValues(Values):
     external_database: ExternalDatabase = Field(
         ExternalDatabase(), description="a MySQL that the chart does not run"
     )
-    registry: Registry = Field(Registry(), description="the bundled image registry, with an account that pushes and one that pulls")
+    registry: Registry = Field(
+        Registry(),
+        description="the bundled image registry, with an account that pushes and one that pulls",
+    )
     external_registry: ExternalRegistry = Field(
         ExternalRegistry(),
         description="an image registry that the chart does not run",

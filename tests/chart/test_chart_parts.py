@@ -1,16 +1,19 @@
 """Parts: what each is told by its environment, and which of them are there."""
 
 import subprocess
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from raworc_api import settings as api_settings
 from raworc_operator import settings as operator_settings
 from raworc_operator.sessions.resources import DEFAULT_RESOURCES
 from raworc_sources import settings as sources_settings
+from raworc_sources.registry_account import find_account
 
 Manifest = dict[str, Any]
 Render = Callable[..., list[Manifest]]
@@ -22,6 +25,14 @@ def _environment(deployment: Manifest, name: str = "") -> Mapping[str, str]:
     containers = deployment["spec"]["template"]["spec"]["containers"]
     container = next(one for one in containers if one["name"] == name or not name)
     return {entry["name"]: entry.get("value", "referred") for entry in container["env"]}
+
+
+def _with_files(told: Mapping[str, str], folder: Path) -> Mapping[str, str]:
+    """Put files of ours in the place of those that the operator is told to read."""
+    file = folder / "file"
+    file.write_text("text")
+    read = ("RAWORC_REGISTRY_PUSH_ACCOUNT", "RAWORC_REGISTRY_PULL_ACCOUNT", "RAWORC_CA_BUNDLE")
+    return {name: str(file) if name in read else value for name, value in told.items()}
 
 
 def _names(objects: list[Manifest], kind: str) -> set[str]:
@@ -65,10 +76,9 @@ def test_the_files_of_the_databases_tls_are_mounted_for_the_migration_too(find: 
         assert mounts["/etc/raworc/database/client"] == "database-client"
 
 
-def test_the_operator_understands_what_it_is_told(find: Find) -> None:
-    settings = operator_settings.from_environment(
-        _environment(find("Deployment", "raworc-operator"))
-    )
+def test_the_operator_understands_what_it_is_told(find: Find, tmp_path: Path) -> None:
+    told = _environment(find("Deployment", "raworc-operator"))
+    settings = operator_settings.from_environment(_with_files(told, tmp_path))
     assert settings.api_url == "http://raworc-api-hosts.raworc-system.svc"
     assert settings.registry_push == "raworc-registry.raworc-system.svc:5000"
     assert settings.registry_pull == "localhost:30500"
@@ -91,10 +101,8 @@ def test_the_sources_understand_what_they_are_told(find: Find) -> None:
 def test_images_of_others_are_left_alone(
     find: Find, tmp_path: Path, *, values: str, is_own: bool
 ) -> None:
-    bundle = tmp_path / "ca.crt"
-    bundle.write_text("certificates")
-    told = dict(_environment(find("Deployment", "raworc-operator", values=values)))
-    settings = operator_settings.from_environment(told | {"RAWORC_CA_BUNDLE": str(bundle)})
+    told = _environment(find("Deployment", "raworc-operator", values=values))
+    settings = operator_settings.from_environment(_with_files(told, tmp_path))
     assert settings.registry_is_own is is_own
 
 
@@ -163,14 +171,57 @@ def test_what_is_bundled_is_run(render: Render) -> None:
     objects = render()
     assert _names(objects, "Deployment") == {"raworc-api", "raworc-operator", "raworc-registry"}
     assert _names(objects, "StatefulSet") == {"raworc-mysql"}
-    assert _names(objects, "Secret") == {"raworc-admin", "raworc-jwt", "raworc-mysql"}
+    accounts = {"raworc-registry-push", "raworc-registry-pull"}
+    assert _names(objects, "Secret") == {"raworc-admin", "raworc-jwt", "raworc-mysql"} | accounts
     assert not _names(objects, "Ingress")
 
 
 def test_nodes_pull_by_a_port_of_their_own(find: Find) -> None:
     spec = find("Service", "raworc-registry-node")["spec"]
     assert spec["type"] == "NodePort"
-    assert spec["ports"][0]["nodePort"] == 30500
+    assert spec["ports"] == [
+        {"name": "pull", "port": 5001, "targetPort": "pull", "nodePort": 30500}
+    ]
+    (port,) = find("Service", "raworc-registry")["spec"]["ports"]
+    assert port == {"name": "push", "port": 5000, "targetPort": "push"}
+
+
+def test_each_server_of_the_registry_knows_one_account_and_one_changes_nothing(find: Find) -> None:
+    pod = find("Deployment", "raworc-registry")["spec"]["template"]["spec"]
+    volumes = {one["name"]: one.get("secret", {}).get("secretName") for one in pod["volumes"]}
+    config = find("ConfigMap", "raworc-registry")["data"]
+    containers = {one["ports"][0]["name"]: one for one in pod["containers"]}
+    assert set(containers) == {"push", "pull"}
+    for use, container in containers.items():
+        mounts = {one["mountPath"]: one for one in container["volumeMounts"]}
+        folder = f"/etc/raworc/accounts/{use}"
+        accounts = [path for path in mounts if path.startswith("/etc/raworc/accounts/")]
+        assert accounts == [folder]
+        assert volumes[mounts[folder]["name"]] == f"raworc-registry-{use}"
+        assert mounts["/var/lib/registry"]["readOnly"] is (use == "pull")
+        told = yaml.safe_load(config[f"{use}.yml"])
+        assert told["auth"]["htpasswd"]["path"] == f"{folder}/htpasswd"
+        assert told["http"]["addr"] == f":{container['ports'][0]['containerPort']}"
+        assert told["storage"]["delete"]["enabled"] is (use == "push")
+    maintenance = yaml.safe_load(config["pull.yml"])["storage"]["maintenance"]
+    assert maintenance["readonly"] == {"enabled": True}
+
+
+@pytest.mark.parametrize(
+    ("use", "host"),
+    [("push", "raworc-registry.raworc-system.svc:5000"), ("pull", "localhost:30500")],
+)
+def test_an_account_of_the_registry_is_generated_for_those_who_show_it(
+    find: Find, use: str, host: str
+) -> None:
+    data = find("Secret", f"raworc-registry-{use}")["data"]
+    account = find_account(b64decode(data[".dockerconfigjson"]), host)
+    assert account
+    assert account.user == use
+    assert len(account.password) == 32
+    user, _, hashed = b64decode(data["htpasswd"]).decode().partition(":")
+    assert user == use
+    assert hashed.startswith("$2a$")
 
 
 def test_hosts_have_a_service_that_no_ingress_shows(render: Render, find: Find) -> None:

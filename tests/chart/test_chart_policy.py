@@ -213,7 +213,7 @@ def test_no_secret_stands_outside_a_secret(render: Render) -> None:
     secrets = [found for found in objects if found["kind"] == "Secret"]
     rest = json.dumps([found for found in objects if found["kind"] != "Secret"])
     values = [value for secret in secrets for value in secret["data"].values()]
-    assert len(values) == 4
+    assert len(values) == 8
     assert not [value for value in values if value in rest]
     environment = [entry for found in _containers(objects) for entry in found.get("env", [])]
     assert not [
@@ -227,12 +227,15 @@ def test_nothing_has_a_default_password(
     template: Callable[..., "subprocess.CompletedProcess[str]"],
 ) -> None:
     flags = ["--show-only=templates/admin-secret.yaml", "--show-only=templates/jwt-secret.yaml"]
-    flags.append("--show-only=templates/mysql-secret.yaml")
+    flags += (
+        f"--show-only=templates/{name}-secret.yaml"
+        for name in ("mysql", "registry-push", "registry-pull")
+    )
     first, second = (
-        set(re.findall(r"^  [a-z0-9-]+: (\S{30,})$", template(*flags).stdout, re.MULTILINE))
+        set(re.findall(r"^  [a-z0-9.-]+: (\S{30,})$", template(*flags).stdout, re.MULTILINE))
         for _ in range(2)
     )
-    assert len(first) == len(second) == 4
+    assert len(first) == len(second) == 8
     assert not first & second
 
 
@@ -244,7 +247,9 @@ def test_secrets_and_what_depends_on_them_outlive_the_release(manifests: list[Ma
 
 def test_secrets_that_are_there_are_used(render: Render) -> None:
     objects = render(values="bundled")
-    assert not [found for found in objects if found["kind"] == "Secret"]
+    made = {found["metadata"]["name"] for found in objects if found["kind"] == "Secret"}
+    # The accounts of the bundled registry are nobody's but the chart's.
+    assert made == {"team-registry-push", "team-registry-pull"}
     text = json.dumps(objects)
     for name in ("my-admin", "my-keys", "my-mysql"):
         assert f'"{name}"' in text

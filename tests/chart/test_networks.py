@@ -100,6 +100,7 @@ PAIRS = [
     ("build", "session", 8080, "no"),
     ("build", "session of another space", 8080, "no"),
     ("build", "MySQL", 3306, "no"),
+    ("build", "registry", 5000, "yes"),
     ("build", "registry", 5001, "no"),
     ("build", "API", 8080, "no"),
     ("build", "API", 8081, "no"),
@@ -138,6 +139,14 @@ PAIRS = [
     ("API", "MySQL", 3306, "yes"),
     ("API", "MySQL", 33060, "no"),
     ("API", "registry", 5000, "no"),
+    ("operator", "registry", 5000, "yes"),
+    ("stranger", "registry", 5000, "no"),
+    ("MySQL", "registry", 5000, "no"),
+    ("another node", "registry", 5000, "no"),
+    ("another node", "registry", 5001, "yes"),
+    ("registry", "MySQL", 3306, "no"),
+    ("registry", "DNS", 53, "no"),
+    ("registry", "internet", 443, "no"),
     ("API", "Kubernetes API", 6443, "yes"),
     ("API", "DNS", 53, "yes"),
     ("API", "internet", 80, "no"),
@@ -257,13 +266,11 @@ def test_every_pod_of_the_release_and_of_a_space_is_closed_both_ways(
         for found in release
         if found["kind"] in {"Deployment", "StatefulSet"}
     ]
-    # The registry's policy is a matter of its own.
     assert len(parts) == 4
     for namespace, own in (*parts, ("raworc-team", {})):
-        if own.get("app.kubernetes.io/component") != "registry":
-            one = Pod("10.244.0.99", None, namespace, own)
-            assert policies.selecting(one, "ingress"), own
-            assert policies.selecting(one, "egress"), own
+        one = Pod("10.244.0.99", None, namespace, own)
+        assert policies.selecting(one, "ingress"), own
+        assert policies.selecting(one, "egress"), own
 
 
 def test_a_space_can_end_the_internet_for_its_sessions(find: Find) -> None:

@@ -4,22 +4,26 @@ import json
 import ssl
 import subprocess
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import httpx2
 import requests
 from dxf import DXF, DXFBase
+from tests.e2e.bundled_registry import BundledRegistry
 from tests.e2e.external_services import NAMESPACE, PORTS, REGISTRY_OF_NODES
 from tests.e2e.kubectl import SYSTEM, Kubectl, Manifest
 from tests.support.authority import Authority
 
-BUNDLED_REGISTRY = "localhost:30500"
 # A registry of many has a folder for us.
 FOLDER = "team"
+MANIFEST_TYPES = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
 
 
 class Account(NamedTuple):
@@ -81,19 +85,24 @@ class ExternalRegistry:
 
     def take_over(self, repository: str, tag: str) -> None:
         """Copy an image of the bundled registry into our folder."""
-        bundled = DXF(BUNDLED_REGISTRY, repository, insecure=True)
-        manifest, _ = bundled.get_manifest_and_response(tag)
-        content = json.loads(manifest)
+        bundled = BundledRegistry(self.kubectl)
 
         def log_in(images: DXFBase, response: requests.Response) -> None:
             images.authenticate(PUSHER.user, PUSHER.password, response=response)
 
-        with self._reached() as host:
+        with (
+            self._reached() as host,
+            bundled.opened("pull", bundled.account("pull")) as theirs,
+        ):
             ours = DXF(host, f"{FOLDER}/{repository}", log_in, tlsverify=str(self.trusted))
+            kinds = {"Accept": ", ".join(MANIFEST_TYPES)}
+            found = theirs.get(f"/{repository}/manifests/{tag}", headers=kinds).raise_for_status()
+            content = found.json()
             for blob in (content["config"], *content["layers"]):
-                pieces = cast("Iterable[bytes]", bundled.pull_blob(blob["digest"]))
-                ours.push_blob(data=pieces, digest=blob["digest"])
-            ours.set_manifest(tag, manifest)
+                path = f"/{repository}/blobs/{blob['digest']}"
+                with theirs.stream("GET", path) as pieces:
+                    ours.push_blob(data=pieces.iter_bytes(), digest=blob["digest"])
+            ours.set_manifest(tag, found.text)
 
     @contextmanager
     def _reached(self) -> Iterator[str]:

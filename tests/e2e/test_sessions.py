@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from tests.e2e.agents import GREETER
+from tests.e2e.bundled_registry import BundledRegistry
 from tests.e2e.command_line import CommandLine
 from tests.e2e.conftest import API, EXAMPLES, Connect, FreshName, NewRepository, NewSession
 from tests.e2e.kubectl import SYSTEM, Kubectl, RefusedByClusterError
@@ -16,14 +17,6 @@ from tests.e2e.waiting import BUILT, STARTED, eventually
 
 from raworc.client import Client
 from raworc.errors import RefusedError
-
-REGISTRY = "http://localhost:30500/v2"
-
-
-def tags(space: str) -> list[str]:
-    """List the images of a space that the registry has."""
-    listed = httpx2.get(f"{REGISTRY}/raworc_space_{space}/tags/list")
-    return list(listed.json().get("tags") or []) if listed.is_success else []
 
 
 def test_the_whole_path_by_rest(
@@ -53,11 +46,12 @@ def test_the_whole_path_by_rest(
     api.delete_session(session.id)
     leaves_nothing(kubectl, api, session.id, session.name, f"raworc-{space}")
     kubectl.wait_gone("pv", volume)
-    assert tags(space)
+    registry = BundledRegistry(kubectl)
+    assert registry.tags(space)
     api.delete_space(space)
     kubectl.wait_gone("space", space)
     kubectl.wait_gone("namespace", f"raworc-{space}")
-    assert tags(space) == []
+    eventually(lambda: registry.tags(space) == [], "the images deleted", STARTED)
     with pytest.raises(RefusedError, match=space):
         api.read_space(space)
 

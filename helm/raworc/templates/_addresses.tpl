@@ -128,7 +128,7 @@ storage:
   # What the other server, or the collection, deleted must not be remembered: there is no cache.
   delete: {enabled: {{ eq $use "push" }}}
   {{- if eq $use "pull" }}
-  maintenance: {readonly: {enabled: true}}
+  maintenance: {readonly: {enabled: true}, uploadpurging: {enabled: false}}
   {{- end }}
 http:
   addr: ":{{ index . 2 }}"
