@@ -26,12 +26,16 @@ class BundledRegistry:
 
     def account(self, use: str) -> tuple[str, str]:
         """Read the user and the password of who pushes or pulls."""
-        secret = self.kubectl.read("secret", f"raworc-registry-{use}", "-n", SYSTEM)
-        assert secret
-        config = json.loads(b64decode(secret["data"][".dockerconfigjson"]))
+        config = json.loads(b64decode(self.shown(use)))
         (entry,) = config["auths"].values()
         user, _, password = b64decode(entry["auth"]).decode().partition(":")
         return user, password
+
+    def shown(self, use: str) -> str:
+        """Read an account as its Secret has it for those who show it."""
+        secret = self.kubectl.read("secret", f"raworc-registry-{use}", "-n", SYSTEM)
+        assert secret
+        return str(secret["data"][".dockerconfigjson"])
 
     @contextmanager
     def opened(self, use: str, account: tuple[str, str] | None) -> Iterator[httpx2.Client]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 from tests.e2e.agents import GREETER
+from tests.e2e.bundled_registry import PORTS, BundledRegistry
 from tests.e2e.conftest import FreshName, NewRepository
 from tests.e2e.external_registry import (
     FOLDER,
@@ -73,8 +74,8 @@ def company(
         with kubectl.applied(*accounts), helm.told(_values(former, authority)):
             yield Company(registry, _by_https(curious))
             eventually(lambda: not _spaces_that_go(kubectl), "no Space being deleted", STARTED)
-        # With the accounts go their copies, in the namespaces of all spaces.
-        eventually(lambda: not _copies(kubectl), "the copies deleted", STARTED)
+        # The accounts of the bundled registry take their place, in the namespaces of all spaces.
+        eventually(lambda: not _old_copies(kubectl), "the copies changed", STARTED)
 
 
 def _values(former: Values, authority: Authority) -> Values:
@@ -104,12 +105,13 @@ def _spaces_that_go(kubectl: Kubectl) -> list[Manifest]:
     return [one for one in kubectl.every("spaces") if "deletionTimestamp" in one["metadata"]]
 
 
-def _copies(kubectl: Kubectl) -> list[Manifest]:
-    names = ("raworc-push", "raworc-pull")
+def _old_copies(kubectl: Kubectl) -> list[Manifest]:
+    registry = BundledRegistry(kubectl)
     return [
         copy
-        for name in names
-        for copy in kubectl.every("secrets", "-A", f"--field-selector=metadata.name={name}")
+        for use in PORTS
+        for copy in kubectl.every("secrets", "-A", f"--field-selector=metadata.name=raworc-{use}")
+        if copy["data"] != {".dockerconfigjson": registry.shown(use)}
     ]
 
 
