@@ -82,6 +82,17 @@ def wait_for_the_policy(operator: KubeApi) -> None:
         time.sleep(0.1)
 
 
+def wait_for_the_grant(operator: KubeApi) -> None:
+    """Wait until the API server's authorizer knows of a binding that allows everything."""
+    deadline = time.monotonic() + 20
+    wish = {"resourceAttributes": {"group": "*", "resource": "*", "verb": "*"}}
+    review = {"spec": wish}
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    while not operator.ask("POST", path, review)["status"]["allowed"]:
+        assert time.monotonic() < deadline, "The binding had no effect."
+        time.sleep(0.1)
+
+
 def apply(api: KubeApi, manifest: Manifest, *, subresource: str = "") -> Manifest:
     """Apply an object as the operator does."""
     metadata = manifest["metadata"]
@@ -268,6 +279,7 @@ def test_what_is_of_the_whole_cluster_is_not_the_operators(
     binding = {**identity, "roleRef": reference, "subjects": [subject]}
     kube_api.ask("POST", f"{roles}/clusterrolebindings", binding)
     try:
+        wait_for_the_grant(operator)
         mine = thing("ClusterRole", None, "mine", "rbac.authorization.k8s.io/v1", rules=[])
         refused(operator, mine, WORDS)
         node = thing("Node", None, "node-1")

@@ -119,7 +119,8 @@ def test_a_busy_session_needs_no_poll_between_messages(bed: Bed) -> None:
     ids = [bed.api.send(f"{number}", id=f"m{number}") for number in range(5)]
     bed.start()
     assert [bed.api.answer_to(id_)["content"] for id_ in ids] == list("01234")
-    assert bed.api.count("next") == 1
+    # One before the first message, and perhaps already one after the last.
+    assert bed.api.count("next") <= 2
 
 
 def test_the_token_is_read_again_when_it_was_renewed(bed: Bed) -> None:

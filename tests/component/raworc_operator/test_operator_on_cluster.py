@@ -134,12 +134,12 @@ def test_a_space_may_not_open_the_clusters_own_addresses(bed: Bed, eventually: E
     asked = {"network": {"egress": [{"cidr": "10.96.0.1/32"}]}}
     with bed.operator():
         eventually(lambda: reason(bed, SPACE) == "NoAgents")
-        before = bed.get(NETWORK_POLICY, "raworc-sessions")
+        before = bed.get(NETWORK_POLICY, "raworc-sessions")["spec"]
         bed.change(SPACE, bed.space, spec=asked)
         eventually(lambda: reason(bed, SPACE) == "InvalidSpec")
         (said,) = [one["message"] for one in status(bed, SPACE)["conditions"]]
         assert "`network.egress[0].cidr` must not be inside of the cluster's own" in said
-        assert bed.get(NETWORK_POLICY, "raworc-sessions") == before
+        assert bed.get(NETWORK_POLICY, "raworc-sessions")["spec"] == before
         asked["network"]["egress"][0]["cidr"] = "10.0.0.0/8"
         bed.change(SPACE, bed.space, spec=asked)
         eventually(lambda: reason(bed, SPACE) == "NoAgents")
