@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -124,8 +124,13 @@ class Bed:
 
     def replace_runner(self, pod: Pod) -> None:
         """Kill all of the agents' container, and start it again, as the kubelet does."""
+        # With PID 1 of a container goes all that is in it.
+        inside = _descendants(pod.runner.pid)
         pod.runner.kill()
         pod.runner.wait(5)
+        for pid in inside:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         pod.runner = self.start_runner()
 
     def output(self) -> str:
@@ -176,3 +181,8 @@ class Bed:
             "RAWORC_SOCKET": str(self.socket),
             **self.environment,
         }
+
+
+def _descendants(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [one for child in map(int, children) for one in (child, *_descendants(child))]
