@@ -75,7 +75,7 @@ def main() -> None:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     # Neither a probe nor an event that came in is news; what was done of it is told by who does it.
-    for name in ("aiohttp.access", "kopf.objects"):
+    for name in ("aiohttp.access", "kopf.activities.probe", "kopf.objects"):
         logging.getLogger(name).setLevel(logging.WARNING)
     with running_threads(make_context(from_environment(os.environ))) as memo:
         kopf.run(

@@ -65,10 +65,10 @@ def test_a_session_closed_by_rest_keeps_what_kubectl_changed_at_once(
         (api.close_session if number % 2 == 0 else api.restore_session)(session.id)
 
     def by_kubectl(number: int) -> None:
-        kubectl.patch(target, {"idleTimeoutSeconds": 1000 + number})
+        kubectl.patch(target, {"busyTimeoutSeconds": 1000 + number})
 
     at_once(by_rest, by_kubectl)
-    wanted = {"closed": True, "idleTimeoutSeconds": 1000 + EDITS}
+    wanted = {"closed": True, "busyTimeoutSeconds": 1000 + EDITS}
 
     def settled() -> bool:
         spec = (kubectl.read(*target) or {})["spec"]
