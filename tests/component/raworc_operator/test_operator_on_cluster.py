@@ -129,17 +129,23 @@ def test_a_space_gets_its_namespace_and_what_belongs_in_it(
         assert bed.has(NETWORK_POLICY, name)
 
 
+def policy_spec(bed: Bed) -> Any:  # noqa: ANN401 - any JSON
+    policy = bed.get(NETWORK_POLICY, "raworc-sessions")
+    assert policy is not None
+    return policy["spec"]
+
+
 def test_a_space_may_not_open_the_clusters_own_addresses(bed: Bed, eventually: Eventually) -> None:
     put_space(bed, agents=[])
     asked = {"network": {"egress": [{"cidr": "10.96.0.1/32"}]}}
     with bed.operator():
         eventually(lambda: reason(bed, SPACE) == "NoAgents")
-        before = bed.get(NETWORK_POLICY, "raworc-sessions")["spec"]
+        before = policy_spec(bed)
         bed.change(SPACE, bed.space, spec=asked)
         eventually(lambda: reason(bed, SPACE) == "InvalidSpec")
         (said,) = [one["message"] for one in status(bed, SPACE)["conditions"]]
         assert "`network.egress[0].cidr` must not be inside of the cluster's own" in said
-        assert bed.get(NETWORK_POLICY, "raworc-sessions")["spec"] == before
+        assert policy_spec(bed) == before
         asked["network"]["egress"][0]["cidr"] = "10.0.0.0/8"
         bed.change(SPACE, bed.space, spec=asked)
         eventually(lambda: reason(bed, SPACE) == "NoAgents")
