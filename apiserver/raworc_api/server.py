@@ -16,7 +16,7 @@ from contextlib import (
 )
 from pathlib import Path
 from signal import SIGINT, SIGTERM
-from socket import socket
+from socket import IPPROTO_TCP, TCP_USER_TIMEOUT, socket
 
 import uvicorn
 from fastapi import FastAPI
@@ -30,6 +30,7 @@ from raworc_api.core.wake import Bus
 from raworc_api.mirror.mirror import Mirror
 
 _DRAIN_SECONDS = 10
+_UNTAKEN_MILLISECONDS = 60_000
 # Longer than what proxies keep an idle connection for, so that they are the ones to close it.
 _KEEP_ALIVE_SECONDS = 75
 _DATABASE_SECONDS = 60
@@ -83,19 +84,24 @@ def server_config(
 async def serve(
     servers: Sequence[Server],
     lifespans: Sequence[Lifespan],
-    sockets: Sequence[socket | None] | None = None,
+    sockets: Sequence[socket] | None = None,
 ) -> None:
     """Serve until all are told to stop; what runs beside them is opened first, in order."""
-    given = sockets or [None] * len(servers)
+    given = sockets or [_listening(server.config) for server in servers]
     async with AsyncExitStack() as stack:
         for open_one in lifespans:
             await stack.enter_async_context(open_one())
         await asyncio.gather(
-            *(
-                server.serve(None if one is None else [one])
-                for server, one in zip(servers, given, strict=True)
-            )
+            *(server.serve([one]) for server, one in zip(servers, given, strict=True))
         )
+
+
+def _listening(config: uvicorn.Config) -> socket:
+    made = config.bind_socket()
+    # Connections inherit it: the kernel gives up what the other end does not take for so long. A
+    # connection that is closed here would otherwise wait for ever to hand over what is left.
+    made.setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, _UNTAKEN_MILLISECONDS)
+    return made
 
 
 def stop_all(servers: Sequence[Server]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 
-from raworc_api.accounts.service import AccountService
+from raworc_api.accounts.service import AccountService, list_grants
 from raworc_api.agents.service import AgentService
 from raworc_api.builds.service import BuildService
 from raworc_api.cluster import Cluster
@@ -18,15 +18,16 @@ from raworc_api.core.database import (
     REQUEST_THREADS,
     Databases,
 )
-from raworc_api.core.looks import Looks
+from raworc_api.core.looks import Looks, Question
 from raworc_api.core.security import Passwords, Tokens
 from raworc_api.core.threads import Threads
-from raworc_api.core.wake import Bus
+from raworc_api.core.wake import ACCOUNT, SESSION, Bus
 from raworc_api.host.pods import PodReader
 from raworc_api.host.service import HostService
 from raworc_api.host.waiting import TurnWaiter
 from raworc_api.messages.events import EventService
 from raworc_api.messages.service import MessageService
+from raworc_api.sessions.repository import list_revisions
 from raworc_api.sessions.service import SessionService
 from raworc_api.settings import Settings
 from raworc_api.spaces.service import SpaceService
@@ -102,13 +103,14 @@ def make_services(context: Context, alive: Callable[[], bool]) -> Services:
     """Put the services together; ``alive`` says whether what runs beside them still does."""
     database, bus, stopping = context.databases.requests, context.bus, context.stopping
     threads = make_threads()
-    looks = Looks(context.databases.looks, threads.looks)
+    questions = [Question(SESSION, list_revisions), Question(ACCOUNT, list_grants)]
+    looks = Looks(context.databases.looks, threads.looks, bus, questions)
     prefix = context.settings.namespace_prefix
     seconds = context.settings.token_seconds
     accounts = AccountService(database, Passwords(), context.tokens, seconds)
     spaces = SpaceService(database, bus)
     pods = PodReader(context.cluster, prefix)
-    host = HostService(context.databases.hosts, bus, pods)
+    host = HostService(context.databases.hosts, bus)
     return Services(
         accounts=accounts,
         spaces=spaces,

@@ -1,5 +1,7 @@
 """Reads and writes accounts, roles and bindings."""
 
+from collections.abc import Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam
@@ -30,7 +32,8 @@ _GRANTED = (
     .select_from(Account)
     .join(RoleBinding, col(RoleBinding.principal) == col(Account.name), isouter=True)
     .join(Role, col(Role.name) == col(RoleBinding.role), isouter=True)
-    .where(col(Account.name) == bindparam("name"))
+    .where(col(Account.name).in_(bindparam("names", expanding=True)))
+    .order_by(col(Account.name), col(RoleBinding.id))
 )
 
 
@@ -41,11 +44,17 @@ def find_account(db: Session, name: str) -> Account | None:
 
 def find_granted(db: Session, name: str) -> GrantedAccount | None:
     """Find what an account was granted, in one query."""
-    rows = db.connection().execute(_GRANTED, {"name": name}).all()
-    if not rows:
-        return None
-    granted = [GrantedRules(space, rules) for *_, space, rules in rows if rules is not None]
-    return GrantedAccount(rows[0].name, rows[0].active, granted)
+    return next(iter(list_granted(db, [name])), None)
+
+
+def list_granted(db: Session, names: Sequence[str]) -> list[GrantedAccount]:
+    """List what accounts were granted, in one query."""
+    rows = db.connection().execute(_GRANTED, {"names": names})
+    accounts = []
+    for (name, active), group in groupby(rows, lambda row: (row.name, row.active)):
+        granted = [GrantedRules(space, rules) for *_, space, rules in group if rules is not None]
+        accounts.append(GrantedAccount(name, active, granted))
+    return accounts
 
 
 def add_account(db: Session, account: Account) -> bool:

@@ -1,6 +1,6 @@
 """Logging in, knowing a caller by the token, and the first administrator."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from raworc_api.accounts import repository
 from raworc_api.accounts.schemas import AccountView
 from raworc_api.accounts.tables import Account
-from raworc_api.core.database import Database
+from raworc_api.core.database import Database, Transaction
 from raworc_api.core.permissions import Caller, Grant, Rule
 from raworc_api.core.problems import UnauthenticatedProblem
 from raworc_api.core.security import Passwords, Token, Tokens
@@ -72,9 +72,18 @@ class AccountService:
             found = repository.find_granted(db, name)
         if found is None or not found.active:
             raise UnauthenticatedProblem("The account of this token is not active.")
-        granted = ((one.space, rule) for one in found.granted for rule in parse_rules(one.rules))
-        grants = tuple(Grant(rule, space) for space, rule in granted)
-        return Caller(found.name, grants, expires_at)
+        return Caller(found.name, _grants(found), expires_at)
+
+
+def list_grants(db: Transaction, names: Sequence[str]) -> dict[str, tuple[Grant, ...]]:
+    """Return what accounts may do; one that is gone or disabled is not among them."""
+    found = repository.list_granted(db, names)
+    return {account.name: _grants(account) for account in found if account.active}
+
+
+def _grants(account: repository.GrantedAccount) -> tuple[Grant, ...]:
+    granted = ((one.space, rule) for one in account.granted for rule in parse_rules(one.rules))
+    return tuple(Grant(rule, space) for space, rule in granted)
 
 
 def parse_rules(rules: Iterable[Mapping[str, Any]]) -> list[Rule]:

@@ -7,28 +7,49 @@ readiness is the age of the last look that succeeded, and asking for it takes no
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 
-from raworc_api.core.database import UNAVAILABLE, Database, check_database
+from raworc_api.core.database import UNAVAILABLE, Database, Transaction, check_database
 from raworc_api.core.problems import UnavailableProblem
 from raworc_api.core.threads import Threads
+from raworc_api.core.wake import Bus
 
 LOOK_SECONDS = 2.0
 # A short stall is not worth a cut of every open stream; the probe waits for three failures, too.
 _GOOD_SECONDS = 8.0
 
+# So many names are asked for in one query.
+_STEP = 1000
+
+Values = Mapping[str, object]
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """How the values of topics with a prefix are read, for many names at once."""
+
+    prefix: str
+    read: Callable[[Transaction, Sequence[str]], Values]
+
+
 class Looks:
-    """Looks again and again, and remembers when that last succeeded."""
+    """Looks again and again, wakes who saw something else, and knows when that last succeeded."""
 
     def __init__(
-        self, database: Database, threads: Threads, clock: Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        threads: Threads,
+        bus: Bus,
+        questions: Sequence[Question] = (),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._threads = threads
+        self._bus = bus
+        self._questions = questions
         self._clock = clock
         self._succeeded = float("-inf")
 
@@ -51,10 +72,24 @@ class Looks:
         """Look once."""
         try:
             await self._threads.run(check_database, self._database)
+            for question in self._questions:
+                await self._ask(question)
         except UNAVAILABLE as error:
             logger.warning("The database did not answer a look: %s", error)
         else:
             self._succeeded = self._clock()
+
+    async def _ask(self, question: Question) -> None:
+        names = self._bus.waited_for(question.prefix)
+        for first in range(0, len(names), _STEP):
+            step = names[first : first + _STEP]
+            values = await self._threads.run(self._read, question, step)
+            for name in step:
+                self._bus.remind(question.prefix + name, values.get(name))
+
+    def _read(self, question: Question, names: Sequence[str]) -> Values:
+        with self._database() as db:
+            return question.read(db, names)
 
     async def _look_for_ever(self) -> None:
         while True:

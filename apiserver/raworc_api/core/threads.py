@@ -20,7 +20,8 @@ class Threads:
 
     def __init__(self, count: int, queue: int | None = None) -> None:
         self._limiter = CapacityLimiter(count)
-        self._queue = queue
+        self._most = None if queue is None else count + queue
+        self._callers = 0
 
     async def run(
         self,
@@ -29,6 +30,11 @@ class Threads:
         **kwargs: Arguments.kwargs,
     ) -> Result:
         """Call a function that blocks, when one of the threads is free."""
-        if self._queue is not None and self._limiter.statistics().tasks_waiting >= self._queue:
+        # Counted here: callers of one turn of the event loop are not in the limiter's queue yet.
+        if self._most is not None and self._callers >= self._most:
             raise TooManyProblem("Too many requests of this kind at once.", retry_after=1)
-        return await to_thread.run_sync(partial(call, *args, **kwargs), limiter=self._limiter)
+        self._callers += 1
+        try:
+            return await to_thread.run_sync(partial(call, *args, **kwargs), limiter=self._limiter)
+        finally:
+            self._callers -= 1

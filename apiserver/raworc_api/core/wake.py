@@ -1,7 +1,15 @@
 """Waking whoever waits, in this process and in the other replicas, with hints.
 
-A hint says "look at the database"; only pieces of answers carry what they tell. A lost hint costs
-time, so nothing is repeated: whoever waits looks again every two seconds anyway.
+A hint says "look at the database"; only pieces of answers carry what they tell. A hint may be lost
+(a peer restarts, a queue is full), so nothing rests on it. Whoever waits notes what was last seen
+of the topic in ``reader.seen``: a revision, or what an account may do. Every two seconds one query
+of ``core.looks`` asks for the values of all topics that somebody here waits for, and wakes only
+those readers that saw another value. So a thousand idle hosts cost one query, not a thousand.
+
+All of it happens on the event loop, ``publish`` and ``listen`` apart. Register first, look next,
+and note what was seen: what changes in between comes as a hint, or differs at the next look.
+A reader is bounded in hints and bytes: one that is too slow loses them, and is told to look again.
+This is decision 0019, on top of 0003.
 """
 
 import asyncio
@@ -14,6 +22,11 @@ from pydantic import BaseModel
 
 # A reader that is further behind loses its hints, and is told to look again.
 READER_HINTS = 1000
+READER_BYTES = 1024 * 1024
+
+
+SESSION = "session:"
+ACCOUNT = "account:"
 
 
 class Hint(BaseModel):
@@ -26,10 +39,20 @@ class Hint(BaseModel):
     data: dict[str, Any] | None = None
     can_wait: bool = False
 
+    @property
+    def size(self) -> int:
+        """Say, roughly, how much memory the data takes."""
+        return sum(len(value) for value in (self.data or {}).values() if isinstance(value, str))
+
 
 def session_topic(session_id: str) -> str:
     """Name the topic of one session."""
-    return f"session:{session_id}"
+    return SESSION + session_id
+
+
+def account_topic(name: str) -> str:
+    """Name the topic of one account."""
+    return ACCOUNT + name
 
 
 class Outward(Protocol):
@@ -40,19 +63,24 @@ class Outward(Protocol):
 
 
 class Reader:
-    """The hints of one topic, in their order, for one waiting coroutine."""
+    """The hints of some topics, in their order, for one waiting coroutine."""
 
-    def __init__(self, topic: str, limit: int = READER_HINTS) -> None:
+    def __init__(self, topic: str, limit: int = READER_HINTS, bytes_: int = READER_BYTES) -> None:
+        self.seen: dict[str, object] = {}
         self._topic = topic
         self._limit = limit
+        self._bytes_limit = bytes_
+        self._bytes = 0
         self._hints: deque[Hint] = deque()
         self._ready = asyncio.Event()
         self._pressing = asyncio.Event()
 
     def offer(self, hint: Hint) -> None:
         """Keep a hint for the reader; called on the event loop."""
-        if len(self._hints) >= self._limit:
+        self._bytes += hint.size
+        if len(self._hints) >= self._limit or self._bytes > self._bytes_limit:
             self._hints.clear()
+            self._bytes = 0
             hint = Hint(topic=self._topic)
         self._hints.append(hint)
         self._ready.set()
@@ -70,6 +98,7 @@ class Reader:
         self._pressing.clear()
         hints = list(self._hints)
         self._hints.clear()
+        self._bytes = 0
         return hints
 
 
@@ -117,16 +146,28 @@ class Bus:
         self._on_loop(self._deliver, hint)
 
     @contextmanager
-    def read(self, topic: str) -> Iterator[Reader]:
-        """Collect the hints of a topic, from now until the block ends."""
+    def read(self, topic: str, *more: str) -> Iterator[Reader]:
+        """Collect the hints of one topic or several, from now until the block ends."""
         reader = Reader(topic)
-        self._readers.setdefault(topic, []).append(reader)
+        for one in (topic, *more):
+            self._readers.setdefault(one, []).append(reader)
         try:
             yield reader
         finally:
-            self._readers[topic].remove(reader)
-            if not self._readers[topic]:
-                del self._readers[topic]
+            for one in (topic, *more):
+                self._readers[one].remove(reader)
+                if not self._readers[one]:
+                    del self._readers[one]
+
+    def waited_for(self, prefix: str) -> list[str]:
+        """List what is waited for here, of the topics with a prefix and without it."""
+        return [topic.removeprefix(prefix) for topic in self._readers if topic.startswith(prefix)]
+
+    def remind(self, topic: str, value: object) -> None:
+        """Wake the readers of a topic that saw another value of it; called on the event loop."""
+        for reader in self._readers.get(topic, ()):
+            if reader.seen.get(topic) != value:
+                reader.offer(Hint(topic=topic))
 
     def listen(self, topic: str, call: Callable[[], None]) -> Callable[[], None]:
         """Call back at every hint, in the thread that publishes; return the way to end it."""

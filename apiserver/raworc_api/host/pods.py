@@ -6,14 +6,19 @@ from hashlib import sha256
 
 from raworc_api.cluster import Cluster, PodIdentity
 from raworc_api.core.cache import ExpiringCache
-from raworc_api.core.problems import ForbiddenProblem, UnauthenticatedProblem, UnavailableProblem
+from raworc_api.core.problems import (
+    FencedProblem,
+    ForbiddenProblem,
+    UnauthenticatedProblem,
+    UnavailableProblem,
+)
 from raworc_crds.names import SESSION_ACCOUNT
 from raworc_kube.errors import ClusterError
 
 # A token ends with its pod. That it is believed for a while after opens nothing: which pod is the
 # host of a session is the database's word, and a claim asks the cluster if the pod is there.
 _KEPT_TOKENS = 16_384
-_KEPT_SECONDS = 300
+_KEPT_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +58,14 @@ class PodReader:
             raise UnauthenticatedProblem("The token does not prove a pod of this cluster.")
         return session_pod(identity, self.namespace_prefix)
 
-    def is_there(self, pod: HostPod) -> bool:
-        """Say whether the pod is still there, by the cluster's word of this moment."""
+    def confirm(self, pod: HostPod) -> None:
+        """Refuse a pod that is gone, by the cluster's word of this moment."""
         try:
-            return self.cluster.running_pod_uid(pod.namespace, pod.session) == pod.uid
+            uid = self.cluster.running_pod_uid(pod.namespace, pod.session)
         except ClusterError as error:
             raise UnavailableProblem("The cluster does not answer.") from error
+        if uid != pod.uid:
+            raise FencedProblem("The pod is not there any more.")
 
     def _review(self, token: str) -> PodIdentity | None:
         try:

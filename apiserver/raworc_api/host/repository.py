@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import and_, update
-from sqlmodel import Session, col, exists, select
+from sqlalchemy import select as select_columns
+from sqlmodel import Session, col, exists
 
 from raworc_api.messages.schemas import MessageStatus, Role
 from raworc_api.messages.tables import MessageRecord
@@ -18,6 +19,7 @@ class HostStatus(NamedTuple):
     host_pod_uid: str | None
     deleting: bool
     has_work: bool
+    revision: int
 
 
 class Turn(NamedTuple):
@@ -27,10 +29,12 @@ class Turn(NamedTuple):
     host_pod_uid: str | None
     status: str
     attempt: int
+    cancel_requested: bool
+    revision: int
 
 
 def find_host_status(db: Session, space: str, name: str) -> HostStatus | None:
-    """Look at a session without a lock, as hosts ask it all the time."""
+    """Look at a session without a lock."""
     is_open = col(MessageRecord.status).in_((MessageStatus.QUEUED, MessageStatus.PROCESSING))
     is_asked = exists().where(
         col(MessageRecord.session_id) == col(SessionRecord.id),
@@ -38,11 +42,19 @@ def find_host_status(db: Session, space: str, name: str) -> HostStatus | None:
         is_open,
     )
     has_work = and_(~col(SessionRecord.closed), is_asked)
-    row = db.exec(
-        select(
-            SessionRecord.id, SessionRecord.host_pod_uid, SessionRecord.deleting, has_work
-        ).where(SessionRecord.space == space, SessionRecord.name == name)
-    ).first()
+    row = (
+        db.connection()
+        .execute(
+            select_columns(
+                col(SessionRecord.id),
+                col(SessionRecord.host_pod_uid),
+                col(SessionRecord.deleting),
+                has_work,
+                col(SessionRecord.revision),
+            ).where(col(SessionRecord.space) == space, col(SessionRecord.name) == name)
+        )
+        .first()
+    )
     return None if row is None else HostStatus(*row)
 
 
@@ -52,26 +64,23 @@ def note_activity(db: Session, session_id: str, now: datetime) -> None:
     db.exec(row.values(last_activity_at=now))
 
 
-def is_cancel_requested(db: Session, message_id: str) -> bool:
-    """Look whether the answer to a message is no longer wanted."""
-    asked = select(MessageRecord.cancel_requested).where(MessageRecord.id == message_id)
-    return bool(db.exec(asked).first())
-
-
 def find_turn(db: Session, space: str, name: str, message_id: str) -> Turn | None:
     """Look who answers a message of a session."""
-    row = db.exec(
-        select(
-            SessionRecord.id,
-            SessionRecord.host_pod_uid,
-            MessageRecord.status,
-            MessageRecord.attempt,
+    asked = (
+        select_columns(
+            col(SessionRecord.id),
+            col(SessionRecord.host_pod_uid),
+            col(MessageRecord.status),
+            col(MessageRecord.attempt),
+            col(MessageRecord.cancel_requested),
+            col(SessionRecord.revision),
         )
         .join(MessageRecord, col(MessageRecord.session_id) == col(SessionRecord.id))
         .where(
-            SessionRecord.space == space,
-            SessionRecord.name == name,
-            MessageRecord.id == message_id,
+            col(SessionRecord.space) == space,
+            col(SessionRecord.name) == name,
+            col(MessageRecord.id) == message_id,
         )
-    ).first()
+    )
+    row = db.connection().execute(asked).first()
     return None if row is None else Turn(*row)

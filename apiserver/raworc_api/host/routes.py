@@ -24,7 +24,7 @@ from raworc_api.host.schemas import (
     PieceBody,
     TurnView,
 )
-from raworc_api.services import Host, Waiter
+from raworc_api.services import Host, Pods, Pools, Waiter
 
 router = APIRouter(
     prefix="/host",
@@ -35,9 +35,13 @@ router = APIRouter(
 
 
 @router.post("/claim", operation_id="claim_session", responses=documented(NotFoundProblem))
-def claim_session(pod: SessionPod, _: EmptyBody, host: Host) -> ClaimView:
+async def claim_session(
+    pod: SessionPod, _: EmptyBody, host: Host, pods: Pods, threads: Pools
+) -> ClaimView:
     """Become the host of the session."""
-    return host.claim(pod)
+    # Who is known by the token may be gone since, and must not take the session back.
+    await threads.cluster.run(pods.confirm, pod)
+    return await threads.hosts.run(host.claim, pod)
 
 
 @router.get(

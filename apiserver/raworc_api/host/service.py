@@ -12,7 +12,7 @@ from raworc_api.core.problems import (
 )
 from raworc_api.core.wake import Bus, session_topic
 from raworc_api.host import repository, turns
-from raworc_api.host.pods import HostPod, PodReader
+from raworc_api.host.pods import HostPod
 from raworc_api.host.schemas import AnswerBody, ClaimView, HeartbeatBody, PieceBody, TurnView
 from raworc_api.messages.repository import find_message
 from raworc_api.messages.schemas import MessageStatus
@@ -32,13 +32,9 @@ class HostService:
 
     database: Database
     bus: Bus
-    pods: PodReader
 
     def claim(self, pod: HostPod) -> ClaimView:
-        """Make a pod the host of its session, in the place of any other."""
-        # Who is known by the token may be gone since, and must not take the session back.
-        if not self.pods.is_there(pod):
-            raise FencedProblem("The pod is not there any more.")
+        """Make a pod that is surely there the host of its session, in the place of any other."""
         with self.database() as db:
             session = _claimable(lock_named(db, pod.space, pod.session))
             turns.requeue(db, session, is_lost=True)
@@ -48,15 +44,10 @@ class HostService:
         self.bus.publish(session_topic(session.id))
         return view
 
-    def topic(self, pod: HostPod) -> str:
-        """Name the topic of the pod's session, on which the host waits."""
+    def status(self, pod: HostPod) -> repository.HostStatus:
+        """Say how the pod's session is, without a lock."""
         with self.database() as db:
-            return session_topic(_host_status(db, pod).session_id)
-
-    def has_work(self, pod: HostPod) -> bool:
-        """Say whether there is a message for a turn; asked without a lock, as hosts ask often."""
-        with self.database() as db:
-            return _host_status(db, pod).has_work
+            return _host_status(db, pod)
 
     def take(self, pod: HostPod) -> TurnView | None:
         """Begin the next turn, if there is a message for one."""
@@ -83,11 +74,10 @@ class HostService:
             db.commit()
         return session_topic(turn.session_id)
 
-    def is_cancelled(self, pod: HostPod, body: HeartbeatBody) -> bool:
-        """Say whether the answer of a turn is no longer wanted."""
+    def running_turn(self, pod: HostPod, body: HeartbeatBody) -> repository.Turn:
+        """Return the turn that a host runs, or say that it is its turn no longer."""
         with self.database() as db:
-            _running_turn(db, pod, body.message_id, body.attempt)
-            return repository.is_cancel_requested(db, body.message_id)
+            return _running_turn(db, pod, body.message_id, body.attempt)
 
     def answer(self, pod: HostPod, body: AnswerBody) -> TurnView | None:
         """End a turn, once, and begin the next one if there is a message for it."""

@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from sse_starlette import ServerSentEvent
 
@@ -13,7 +13,7 @@ from raworc_api.core.database import Database
 from raworc_api.core.permissions import Caller
 from raworc_api.core.problems import ForbiddenProblem, NotFoundProblem, UnauthenticatedProblem
 from raworc_api.core.threads import Threads
-from raworc_api.core.wake import Bus, Hint, session_topic
+from raworc_api.core.wake import Bus, Hint, account_topic, session_topic
 from raworc_api.messages import repository
 from raworc_api.messages.schemas import MessageView
 from raworc_api.messages.service import message_view
@@ -21,14 +21,11 @@ from raworc_api.sessions.schemas import SessionView
 from raworc_api.sessions.service import session_view
 from raworc_api.sessions.visibility import visible_session
 
-# Hints may be lost, so the database is asked this often anyway.
-LOOK_SECONDS = 2.0
-# A right that ended ends a stream at the next quiet look, or so long after.
-_RENEW_SECONDS = 5.0
 # So long, news that can wait do: a question, its being taken and a quick answer are one look.
 _GATHER_SECONDS = 0.05
 _BATCH_ROWS = 200
-_BATCH_BYTES = 4 * 1024 * 1024
+# What a reader that does not read keeps here, until it is given up.
+_BATCH_BYTES = 512 * 1024
 _DEED = ("messages", "list")
 
 
@@ -50,7 +47,7 @@ class Stream:
     session_id: str
     revision: int
     session: SessionView | None = field(default=None)
-    renewed_at: float = field(default=float("-inf"))
+    is_renewed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,32 +68,34 @@ class EventService:
 
     async def follow(self, stream: Stream) -> AsyncIterator[ServerSentEvent]:
         """Tell everything from where the stream is, until its right or its session ends."""
-        is_quiet = True
-        with self.bus.read(session_topic(stream.session_id)) as reader:
+        session, account = session_topic(stream.session_id), account_topic(stream.caller.name)
+        with self.bus.read(session, account) as reader:
+            is_due = True
             while not self.stopping.is_set():
-                look = await self.threads.run(self._look, stream, is_quiet=is_quiet)
-                if look is None:
-                    return
-                for event in _told(stream, look):
-                    yield event
-                if not look.is_more:
-                    hints = await reader.take(LOOK_SECONDS, _GATHER_SECONDS)
-                    is_quiet = not hints
-                    for event in _pieces(hints):
+                # Pieces carry what they tell: for them alone nobody has to look.
+                if is_due:
+                    look = await self.threads.run(self._look, stream)
+                    if look is None:
+                        return
+                    for event in _told(stream, look):
                         yield event
+                    reader.seen = {session: stream.revision, account: stream.caller.grants}
+                    if look.is_more:
+                        continue
+                hints = await reader.take(_seconds_left(stream.caller), _GATHER_SECONDS)
+                stream.is_renewed = bool(hints) and account not in {hint.topic for hint in hints}
+                is_over = _seconds_left(stream.caller) <= 0
+                is_due = is_over or not hints or any(hint.data is None for hint in hints)
+                for event in _pieces(hints):
+                    yield event
 
-    def _look(self, stream: Stream, *, is_quiet: bool) -> Look | None:
+    def _look(self, stream: Stream) -> Look | None:
         try:
-            self._renew(stream, is_quiet=is_quiet)
+            if not stream.is_renewed or _seconds_left(stream.caller) <= 0:
+                stream.caller = self.accounts.renew(stream.caller)
             return self._changes(stream)
         except (UnauthenticatedProblem, ForbiddenProblem, NotFoundProblem):
             return None
-
-    def _renew(self, stream: Stream, *, is_quiet: bool) -> None:
-        # News would wait for it, so it is done while there are none, if that is soon enough.
-        if is_quiet or time.monotonic() >= stream.renewed_at + _RENEW_SECONDS:
-            stream.caller = self.accounts.renew(stream.caller)
-            stream.renewed_at = time.monotonic()
 
     def _changes(self, stream: Stream) -> Look:
         with self.database() as db:
@@ -107,6 +106,10 @@ class EventService:
             )
         messages = [(one.revision, message_view(one)) for one in changed]
         return Look(messages, session_view(session), session.revision, is_more)
+
+
+def _seconds_left(caller: Caller) -> float:
+    return max((caller.expires_at - datetime.now(UTC)).total_seconds(), 0)
 
 
 def _told(stream: Stream, look: Look) -> Iterator[ServerSentEvent]:

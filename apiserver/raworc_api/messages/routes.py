@@ -1,10 +1,13 @@
 """Routes of a session's messages and events."""
 
+import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
 from pydantic import Field
 from sse_starlette import EventSourceResponse
+from sse_starlette.sse import SendTimeoutError
+from starlette.types import Receive, Scope, Send
 
 from raworc_api.access import permission
 from raworc_api.core.guard import GuardedRoute
@@ -35,6 +38,10 @@ router = APIRouter(
 )
 
 _PING_SECONDS = 15
+# A reader that takes nothing for so long is let go: what waits for it is memory of this replica.
+STALLED_SECONDS = 20.0
+
+logger = logging.getLogger(__name__)
 
 MayList = Annotated[Caller, Depends(permission("messages", "list"))]
 MayGet = Annotated[Caller, Depends(permission("messages", "get"))]
@@ -115,4 +122,13 @@ async def follow_session(
     """Follow a session: events `message`, `piece` and `session`, from now or from a revision."""
     begin = after if last_event_id is None else last_event_id
     stream = await threads.requests.run(events.open, caller, session_id, begin)
-    return EventSourceResponse(events.follow(stream), ping=_PING_SECONDS)
+    return _EventStream(events.follow(stream), ping=_PING_SECONDS, send_timeout=STALLED_SECONDS)
+
+
+class _EventStream(EventSourceResponse):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer until the stream ends, or its reader does not read."""
+        try:
+            await super().__call__(scope, receive, send)
+        except* SendTimeoutError:
+            logger.info("A reader of events did not read for %s s: it is let go.", STALLED_SECONDS)

@@ -1,6 +1,7 @@
 """Reads and writes the records of sessions."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,6 +24,10 @@ _present = ~col(SessionRecord.deleting)
 _ONE = select(SessionRecord).where(_id == bindparam("id"), _present)
 _NAMED = select(SessionRecord).where(
     _space == bindparam("space"), col(SessionRecord.name) == bindparam("name")
+)
+
+_REVISIONS = select(SessionRecord.id, SessionRecord.revision).where(
+    _id.in_(bindparam("ids", expanding=True))
 )
 
 
@@ -84,9 +89,19 @@ def records_of_space(space: str) -> Select[str, str]:
     return sql_select(_space, col(SessionRecord.name)).where(_space == space)
 
 
+def list_revisions(db: Session, ids: Sequence[str]) -> dict[str, int]:
+    """Return the revisions of sessions, which count every change that anyone could wait for."""
+    rows = db.connection().execute(_REVISIONS, {"ids": ids})
+    return {row.id: row.revision for row in rows}
+
+
 def mark_deleting(db: Session, space: str) -> None:
     """Mark all sessions of a space as being deleted."""
-    db.exec(update(SessionRecord).where(_space == space).values(deleting=True))
+    db.exec(
+        update(SessionRecord)
+        .where(_space == space)
+        .values(deleting=True, revision=col(SessionRecord.revision) + 1)
+    )
 
 
 def state_column() -> ColumnElement[str]:

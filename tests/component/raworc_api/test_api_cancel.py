@@ -38,6 +38,21 @@ def test_a_host_hears_at_once_that_its_message_is_cancelled(bed: ApiBed, replica
     assert statuses(bed, session) == ["cancelled", "processing"]
 
 
+def test_a_host_hears_of_a_cancellation_whose_hint_was_lost(
+    bed: ApiBed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = bed.client("ann")
+    session, host = bed.session(ann, name="one"), bed.host("one")
+    say(ann, session, "long")
+    message = host.take()["message"]
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(host.heartbeat, message, 10)
+        for replica in bed.replicas:
+            monkeypatch.setattr(replica.bus, "_deliver", lambda _: None)
+        ann.post(f"/sessions/{session}/messages/{message['id']}/cancel")
+        assert waiting.result(timeout=8).json() == {"cancel": True}
+
+
 def test_a_cancelled_message_whose_host_is_lost_is_not_run_again(bed: ApiBed) -> None:
     ann = bed.client("ann")
     session, host = bed.session(ann, name="one"), bed.host("one")

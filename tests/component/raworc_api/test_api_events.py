@@ -1,6 +1,7 @@
 """The event stream of a session: nothing lost, nothing twice, and an end when there is one."""
 
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -9,12 +10,14 @@ from typing import Any, NamedTuple
 
 import httpx2
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, delete, update
+from sqlalchemy.event import listen, remove
+from sqlmodel import col
 from tests.support.api_bed import ApiBed, refusal, running_replicas, say
 from tests.support.memory_cluster import MemoryCluster
 
-from raworc_api.accounts.tables import Account
-from raworc_api.messages import events as event_stream
+from raworc_api.accounts.tables import Account, RoleBinding
+from raworc_api.core.wake import ACCOUNT
 
 
 class Event(NamedTuple):
@@ -215,8 +218,7 @@ def test_a_stop_ends_streams_and_polls_at_once(
     bed: ApiBed, migrated: Engine, api_cluster: MemoryCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Only the stop itself may wake them.
-    monkeypatch.setattr(event_stream, "LOOK_SECONDS", 60.0)
-    monkeypatch.setattr("raworc_api.host.waiting.LOOK_SECONDS", 60.0)
+    monkeypatch.setattr("raworc_api.core.looks.LOOK_SECONDS", 60.0)
     session = bed.session(bed.client("ann"), name="one")
     with running_replicas(migrated, api_cluster, 1) as (replica,), ThreadPoolExecutor(1) as pool:
         here = ApiBed([replica], bed.database, api_cluster)
@@ -234,6 +236,87 @@ def test_a_stop_ends_streams_and_polls_at_once(
             assert list(stream.all()) == []
             assert polling.result().status_code in {204, 503}
         here.close()
+
+
+def test_a_reader_that_does_not_read_is_let_go(
+    bed: ApiBed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("raworc_api.messages.routes.STALLED_SECONDS", 1.0)
+    ann, bus = bed.client("ann"), bed.replicas[0].bus
+    session, host = bed.session(ann, name="one"), bed.host("one")
+    with ann.stream("GET", f"/sessions/{session}/events") as stalled:
+        assert stalled.status_code == 200
+        say(ann, session, "go")
+        message = host.take()["message"]
+        assert bus.waited_for(ACCOUNT) == ["ann"]
+        # More than all buffers of the sockets between them.
+        for index in range(64):
+            assert host.piece(message, index, "x" * 256 * 1024).status_code == 204
+        for _ in range(100):
+            if not bus.waited_for(ACCOUNT):
+                break
+            time.sleep(0.1)
+        assert bus.waited_for(ACCOUNT) == []
+
+
+def test_a_change_whose_hint_was_lost_is_told_all_the_same(
+    bed: ApiBed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = bed.client("ann")
+    session, host = bed.session(ann, name="one"), bed.host("one")
+    with following(ann, session) as stream, ThreadPoolExecutor(1) as pool:
+        stream.until("session", state="idle")
+        polling = pool.submit(host.poll, 30)
+        for replica in bed.replicas:
+            monkeypatch.setattr(replica.bus, "_deliver", lambda _: None)
+        say(bed.client("ann", 1), session, "hello")
+        assert polling.result().status_code == 200
+        stream.until("message", status="processing")
+
+
+def test_a_right_that_ended_ends_the_stream(bed: ApiBed) -> None:
+    session = bed.session(bed.client("ann"), name="one")
+    with following(bed.client("ann"), session) as stream:
+        stream.next()
+        with bed.database() as db:
+            db.exec(delete(RoleBinding).where(col(RoleBinding.principal) == "ann"))
+            db.commit()
+        assert list(stream.all()) == []
+
+
+def test_who_waits_asks_the_database_nothing(bed: ApiBed, engine: Engine) -> None:
+    ann = bed.client("ann")
+    sessions = [bed.session(ann, name=f"s{number}") for number in range(8)]
+    hosts = [bed.host(f"s{number}") for number in range(8)]
+    say(ann, sessions[0], "long")
+    turn = hosts[0].take()["message"]
+    with ThreadPoolExecutor(8) as pool, following(ann, sessions[0]) as stream:
+        polls = [pool.submit(host.poll, 6) for host in hosts[1:]]
+        heartbeat = pool.submit(hosts[0].heartbeat, turn, 6)
+        stream.next()
+        # One round of looks, so that everyone waits.
+        time.sleep(2.5)
+        with counted(engine) as statements:
+            time.sleep(2.5)
+        asked = [text for text in statements if "sessions" in text]
+        assert [poll.result().status_code for poll in polls] == [204] * 7
+        assert heartbeat.result().json() == {"cancel": False}
+    # Two replicas look every two seconds, however many wait.
+    assert len(asked) <= 4, asked
+
+
+@contextmanager
+def counted(engine: Engine) -> Iterator[list[str]]:
+    statements: list[str] = []
+
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        statements.append(statement)
+
+    listen(engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        remove(engine, "before_cursor_execute", note)
 
 
 def test_events_are_json_on_one_line(bed: ApiBed) -> None:

@@ -103,9 +103,9 @@ def test_a_name_is_taken_once(admin: httpx2.Client) -> None:
 @pytest.mark.parametrize(
     ("body", "pointer", "word"),
     [
-        ({"colour": "red"}, "/colour", "not known"),
-        ({"storageSize": "1Gi"}, "/storageSize", "not known"),
-        ({"agents": [{**ECHO, "branch": "main"}]}, "/agents/0/branch", "not known"),
+        ({"colour": "red"}, "/colour", "Unknown field"),
+        ({"storageSize": "1Gi"}, "/storageSize", "Unknown field"),
+        ({"agents": [{**ECHO, "branch": "main"}]}, "/agents/0/branch", "Unknown field"),
         ({"agents": "echo"}, "/agents", "list"),
         ({"agents": None}, "/agents", "list"),
         ({"agents": [{**ECHO, "name": "Echo"}]}, "/agents/0/name", "lower-case"),
@@ -136,7 +136,7 @@ def test_a_name_is_taken_once(admin: httpx2.Client) -> None:
             "/network/egress/0/ports/0",
             "1",
         ),
-        ({"network": {"ingress": []}}, "/network/ingress", "not known"),
+        ({"network": {"ingress": []}}, "/network/ingress", "Unknown field"),
         ({"name": "Upper"}, "/name", "lower-case"),
         ({"name": ".."}, "/name", "lower-case"),
         ({"name": "x" * 41}, "/name", "40"),
