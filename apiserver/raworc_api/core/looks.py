@@ -16,7 +16,7 @@ from raworc_api.core.problems import UnavailableProblem
 from raworc_api.core.threads import Threads
 from raworc_api.core.wake import Bus
 
-LOOK_SECONDS = 2.0
+_LOOK_SECONDS = 2.0
 # A short stall is not worth a cut of every open stream; the probe waits for three failures, too.
 _GOOD_SECONDS = 8.0
 
@@ -72,12 +72,16 @@ class Looks:
         """Look once."""
         try:
             await self._threads.run(check_database, self._database)
-            for question in self._questions:
-                await self._ask(question)
         except UNAVAILABLE as error:
             logger.warning("The database did not answer a look: %s", error)
-        else:
-            self._succeeded = self._clock()
+            return
+        self._succeeded = self._clock()
+        for question in self._questions:
+            try:
+                await self._ask(question)
+            except Exception:
+                # What one question stumbles over holds back no other, and ends no look to come.
+                logger.exception("The look at '%s' failed.", question.prefix)
 
     async def _ask(self, question: Question) -> None:
         names = self._bus.waited_for(question.prefix)
@@ -93,5 +97,5 @@ class Looks:
 
     async def _look_for_ever(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(_LOOK_SECONDS)
             await self.look()

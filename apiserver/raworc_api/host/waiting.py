@@ -46,7 +46,9 @@ class TurnWaiter:
                 left = end - clock()
                 if turn is not None or left <= 0 or self.stopping.is_set():
                     return turn
-                await reader.take(left)
+                # Without a hint there is nothing new: the next poll looks anyway.
+                if not await reader.take(left) or self.stopping.is_set():
+                    return None
         return None
 
     async def wait_for_cancel(

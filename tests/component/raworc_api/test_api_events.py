@@ -215,10 +215,8 @@ def test_what_is_no_revision_is_refused(bed: ApiBed, after: str) -> None:
 
 
 def test_a_stop_ends_streams_and_polls_at_once(
-    bed: ApiBed, migrated: Engine, api_cluster: MemoryCluster, monkeypatch: pytest.MonkeyPatch
+    bed: ApiBed, migrated: Engine, api_cluster: MemoryCluster
 ) -> None:
-    # Only the stop itself may wake them.
-    monkeypatch.setattr("raworc_api.core.looks.LOOK_SECONDS", 60.0)
     session = bed.session(bed.client("ann"), name="one")
     with running_replicas(migrated, api_cluster, 1) as (replica,), ThreadPoolExecutor(1) as pool:
         here = ApiBed([replica], bed.database, api_cluster)
@@ -264,6 +262,7 @@ def test_a_change_whose_hint_was_lost_is_told_all_the_same(
 ) -> None:
     ann = bed.client("ann")
     session, host = bed.session(ann, name="one"), bed.host("one")
+    host.http.timeout = 40
     with following(ann, session) as stream, ThreadPoolExecutor(1) as pool:
         stream.until("session", state="idle")
         polling = pool.submit(host.poll, 30)
