@@ -148,6 +148,8 @@ def _cancel(session: SessionRecord, message: MessageRecord) -> None:
             session.revision += 1
             message.revision, message.status = session.revision, MessageStatus.CANCELLED
         case MessageStatus.PROCESSING:
+            # By the revision its host hears of it even if the hint is lost.
+            session.revision += not message.cancel_requested
             message.cancel_requested = True
         case _:
             words = f"The message is {message.status}; only one that waits or is being answered"
