@@ -182,7 +182,9 @@ def test_the_token_of_a_session_pod_is_no_key_to_kubernetes(
     session = new_session("printing")
     await_state(api, session.id, "idle")
     path = "/var/run/secrets/raworc/token"
-    token = kubectl("exec", "-n", f"raworc-{shared_space}", session.name, "--", "cat", path)
+    token = kubectl(
+        "exec", "-n", f"raworc-{shared_space}", session.name, "-c", "host", "--", "cat", path
+    )
     server = ("config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}")
     # What is looked at is the refusal, so the server need not prove itself.
     answered = httpx2.get(
