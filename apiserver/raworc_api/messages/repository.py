@@ -151,12 +151,18 @@ def list_history(db: Session, session_id: str, rows: int, bytes_: int) -> list[S
 
 
 def _oldest_within(db: Session, session_id: str, rows: int, bytes_: int) -> int:
-    """Return the revision from which on the newest rows are neither too many nor too large."""
+    """Return the revision from which on the newest rows are neither too many nor too large.
+
+    Where the newest row alone is too large, no row is from that revision on: a host has bounded
+    memory, and would be killed by its session's next message for ever.
+    """
     asked = {"session": session_id, "rows": rows}
     total, oldest = db.exec(_DONE_TOTAL, params=asked).one()
     if total is None or total <= bytes_:
         return int(oldest or 0)
-    return _within(db.exec(_DONE_SIZES, params=asked).all(), bytes_)
+    sizes = db.exec(_DONE_SIZES, params=asked).all()
+    newest, size = sizes[0]
+    return newest + 1 if size > bytes_ else _within(sizes, bytes_)
 
 
 def _within(sizes: Sequence[tuple[int, int]], bytes_: int) -> int:

@@ -58,6 +58,19 @@ def test_messages_are_answered_in_their_order_without_another_request(bed: ApiBe
     assert [one["seq"] for one in messages(ann, session)] == [1, 2, 3, 4, 5, 6]
 
 
+def test_an_answer_too_large_for_a_host_is_not_in_its_history(bed: ApiBed) -> None:
+    ann = bed.client("ann")
+    session, host = bed.session(ann, name="one"), bed.host("one")
+    for text in ("short", "long", "next", "last"):
+        say(ann, session, text)
+    turn = host.answer(host.take()["message"], "ok").json()["next"]
+    assert len(turn["history"]) == 2
+    turn = host.answer(turn["message"], "x" * (4 * 1024 * 1024 + 1)).json()["next"]
+    assert turn["history"] == []
+    turn = host.answer(turn["message"], "ok").json()["next"]
+    assert [one["content"] for one in turn["history"]] == ["next", "ok"]
+
+
 def test_more_messages_than_a_page_are_all_answered_and_all_listed(bed: ApiBed) -> None:
     ann = bed.client("ann")
     session, host = bed.session(ann, name="one"), bed.host("one")
