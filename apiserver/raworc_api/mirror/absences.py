@@ -24,7 +24,7 @@ from hashlib import sha256
 from typing import Any
 
 from raworc_api.core.database import Database
-from raworc_api.mirror.identity import annotations, definition_key
+from raworc_api.mirror.identity import Identity, annotations, definition_key
 from raworc_api.mirror.kinds import Kind
 from raworc_api.mirror.outbox import RecordKey
 from raworc_api.mirror.queue import Absence, Lane, WorkQueue
@@ -52,6 +52,7 @@ class _Hold:
 
     missing: Missing
     known: int
+    identity: Identity
     since: float
     told_at: float | None = None
 
@@ -81,11 +82,12 @@ class Absences:
         self._holds: dict[str, _Hold] = {}
         self._looked_at = clock()
 
-    def note(self, kind_name: str, missing: Missing, known: int) -> None:
+    def note(self, kind_name: str, missing: Missing, known: int, identity: Identity) -> None:
         """Take in what a new list lacks of ``known`` records; it replaces an older list's."""
         with self._lock:
             former = self._holds.pop(kind_name, None)
-            hold = _Hold(missing, known, former.since if former else self._clock())
+            since = former.since if former else self._clock()
+            hold = _Hold(missing, known, identity, since)
             hold.told_at = former.told_at if former and former.id() == hold.id() else None
             self._holds[kind_name] = hold
             self._judge(kind_name, hold)
@@ -105,10 +107,11 @@ class Absences:
             known = kind.known(db)
             missing = {key: uid for key, uid in hold.missing.items() if known.get(key) == uid}
             unexplained = kind.unexplained(db, missing.keys())
-        self._release(missing, missing.keys() - unexplained)
+        hold.missing = missing
+        self._release(hold, missing.keys() - unexplained)
         hold.missing = {key: missing[key] for key in unexplained}
         if len(unexplained) <= max(_FEW, _SHARE * hold.known):
-            self._release(missing, unexplained)
+            self._release(hold, unexplained)
             del self._holds[kind_name]
             return
         self._follow_decision(kind_name, kind, hold)
@@ -118,7 +121,7 @@ class Absences:
         decision = annotations(definition).get(DECISION_ANNOTATION)
         if decision == f"{DELETE}-{hold.id()}":
             logger.warning("%d missing objects: their records are deleted.", len(hold.missing))
-            self._release(hold.missing, hold.missing.keys())
+            self._release(hold, hold.missing.keys())
             del self._holds[kind_name]
         elif decision == f"{RECREATE}-{hold.id()}":
             logger.warning("%d missing objects are created again.", len(hold.missing))
@@ -130,9 +133,9 @@ class Absences:
         elif self._clock() - hold.since >= _QUIET_SECONDS:
             self._tell(kind_name, hold)
 
-    def _release(self, missing: Missing, keys: Any) -> None:  # noqa: ANN401 - a set or a view
+    def _release(self, hold: _Hold, keys: Any) -> None:  # noqa: ANN401 - a set or a view
         for key in keys:
-            self._queue.put(Lane.IMPORTS, key, Absence(missing[key]))
+            self._queue.put(Lane.IMPORTS, key, Absence(hold.missing[key], hold.identity))
 
     def _tell(self, kind_name: str, hold: _Hold) -> None:
         if hold.told_at is not None and self._clock() - hold.told_at < _REPEAT_SECONDS:
@@ -140,7 +143,7 @@ class Absences:
         hold.told_at = self._clock()
         logger.warning("%s", self._question(kind_name, hold))
         for key, uid in hold.missing.items():
-            self._queue.put(Lane.IMPORTS, key, Absence(uid, is_held=True))
+            self._queue.put(Lane.IMPORTS, key, Absence(uid, hold.identity, is_held=True))
 
     def _question(self, kind_name: str, hold: _Hold) -> str:
         definition = definition_key(self._kinds[kind_name].resource).name

@@ -6,8 +6,9 @@ and with these the namespaces and the sessions in them.
 
 While a definition is being deleted, Kubernetes deletes every object of its kind, one by one, with
 events like those of ``kubectl delete``. So no deletion is believed unless, *after* its event was
-received, the definitions were read, were the same ones, and were not being deleted. One look
-serves all events that were received before it (``docs/decisions/0022``).
+received, the definitions were read, were those under which the event came, and were not being
+deleted. An event that is tried again when new definitions are in place is so never taken for one
+of theirs. One look serves all events that were received before it (``docs/decisions/0022``).
 """
 
 import threading
@@ -84,7 +85,8 @@ class IdentityGuard:
         self._clock = clock
         self._lock = threading.Lock()
         self._listed: Identity | None = None
-        self._confirmed_at = float("-inf")
+        self._seen: Identity | None = None
+        self._seen_at = float("-inf")
 
     @property
     def listed(self) -> Identity | None:
@@ -93,20 +95,20 @@ class IdentityGuard:
 
     def expect(self, identity: Identity) -> None:
         """Say under which identity objects are listed; before records are changed for it."""
-        with self._lock:
-            if identity != self._listed:
-                self._listed, self._confirmed_at = identity, float("-inf")
+        self._listed = identity
 
-    def confirms(self, since: float) -> bool:
-        """Say whether the identity was still that one, seen at some time after ``since``."""
+    def confirms_now(self, identity: Identity | None) -> bool:
+        """Say whether ``identity`` is the cluster's at this moment."""
+        return self.confirms(identity, self._clock())
+
+    def confirms(self, identity: Identity | None, since: float) -> bool:
+        """Say whether ``identity`` was still the cluster's at some time after ``since``."""
         with self._lock:
-            if self._confirmed_at >= since:
+            if self._seen == identity and self._seen_at >= since:
                 return True
             began_at = self._clock()
             try:
-                is_same = read_identity(self._cluster) == self._listed
+                self._seen, self._seen_at = read_identity(self._cluster), began_at
             except DefinitionGoingError:
                 return False
-            if is_same:
-                self._confirmed_at = began_at
-            return is_same
+            return self._seen == identity

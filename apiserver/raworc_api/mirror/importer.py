@@ -33,7 +33,7 @@ from raworc_api.mirror.exporter import Exporter
 from raworc_api.mirror.identity import IdentityGuard
 from raworc_api.mirror.kinds import Kind
 from raworc_api.mirror.outbox import RecordKey
-from raworc_api.mirror.queue import ObjectEvent
+from raworc_api.mirror.queue import Absence, ObjectEvent
 from raworc_api.mirror.session_kind import may_have_lost_its_host
 from raworc_api.sessions.tables import SessionRecord
 from raworc_kube.objects import Manifest, is_going
@@ -79,7 +79,7 @@ class Importer:
         try:
             self._take(kind, key, event.manifest)
         except _ReplacedError:
-            self._look(kind, key, event.received_at)
+            self._look(kind, key, event)
 
     def take_deleted(self, key: RecordKey, event: ObjectEvent) -> None:
         """Remove the record of an object that was deleted."""
@@ -93,12 +93,14 @@ class Importer:
         if is_unnamed or record.uid == event.manifest["metadata"]["uid"]:
             self._exporter.forget(kind, key, record.uid)
 
-    def check_absence(self, key: RecordKey, uid: str) -> None:
+    def check_absence(self, key: RecordKey, absence: Absence) -> None:
         """Remove the record of an object that a list did not have, unless it is there now."""
         kind = self._kinds[key.kind]
-        live = self._cluster.find(kind.object_key(key))
-        if live is None:
-            self._exporter.forget(kind, key, uid)
+        if self._cluster.find(kind.object_key(key)) is not None:
+            return
+        # An object whose definition went is not found either.
+        if self._guard.confirms_now(absence.identity):
+            self._exporter.forget(kind, key, absence.uid)
 
     def show_absence(self, key: RecordKey, uid: str) -> None:
         """Say in the record that its object is missing, and that nothing is done about it."""
@@ -113,17 +115,17 @@ class Importer:
             self._exporter.commit(db, kind, record, before)
 
     def _is_believed(self, key: RecordKey, event: ObjectEvent) -> bool:
-        if self._guard.confirms(event.received_at):
+        if self._guard.confirms(event.identity, event.received_at):
             return True
         logger.info("The deletion of %s goes with its definition, and is not followed.", key)
         return False
 
-    def _look(self, kind: Kind[Any], key: RecordKey, since: float) -> None:
+    def _look(self, kind: Kind[Any], key: RecordKey, event: ObjectEvent) -> None:
         """Ask the cluster which object there is now, and bring the record to that."""
         with self._database() as db:
             record = kind.find(db, key)
         live = self._cluster.find(kind.object_key(key))
-        if record is None or record.uid is None or not self._guard.confirms(since):
+        if record is None or record.uid is None or not self._is_believed(key, event):
             return
         if live is not None and live["metadata"]["uid"] == record.uid:
             return

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
 
+from raworc_api.mirror.identity import Identity
 from raworc_api.mirror.outbox import RecordKey
 from raworc_kube.objects import Manifest
 
@@ -50,10 +51,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ObjectEvent:
-    """An object as a list or a watch showed it, and when this was received."""
+    """An object as a list or a watch showed it, when this was received, and of which cluster."""
 
     manifest: Manifest
     received_at: float
+    identity: Identity | None
     is_deleted: bool = False
 
 
@@ -65,6 +67,7 @@ class Absence:
     """
 
     uid: str
+    identity: Identity | None
     is_held: bool = False
 
 

@@ -102,10 +102,10 @@ class Watch:
         self._guard.expect(identity)
         if self._meet(identity, known, present):
             missing = {key: uid for key, uid in known.items() if key not in present}
-            self._absences.note(self._kind.resource.name, missing, len(known))
+            self._absences.note(self._kind.resource.name, missing, len(known), identity)
+        self._identity, self._version = identity, listing.version
         for manifest in listing.items:
             self._put(manifest)
-        self._identity, self._version = identity, listing.version
 
     def _follow(self, stop: threading.Event) -> None:
         if self._version is not None and read_identity(self._cluster) != self._identity:
@@ -152,7 +152,7 @@ class Watch:
         manifest["metadata"].pop("managedFields", None)
         key = self._key(manifest)
         if key is not None:
-            event = ObjectEvent(manifest, self._clock(), is_deleted)
+            event = ObjectEvent(manifest, self._clock(), self._identity, is_deleted)
             self._queue.put(Lane.IMPORTS, key, event)
 
     def _key(self, manifest: Manifest) -> RecordKey | None:

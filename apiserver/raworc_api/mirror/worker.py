@@ -117,7 +117,7 @@ class Worker:
             case Absence(is_held=True) as absence:
                 self._importer.show_absence(task.key, absence.uid)
             case Absence() as absence:
-                self._importer.check_absence(task.key, absence.uid)
+                self._importer.check_absence(task.key, absence)
 
     def _put_off(self, task: Task) -> None:
         if not isinstance(task.item, Row):

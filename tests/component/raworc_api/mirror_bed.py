@@ -175,6 +175,7 @@ class MirrorBed(Records):
         importer = Importer(*neighbours, self.exporter, self._kinds, guard, lambda: NOW)
         self.reader = OutboxReader(self.database, self.queue, lambda: True)
         self.worker = Worker(self.queue, self.exporter, importer, lambda: True)
+        self._watches = {resource: self._new_watch(resource) for resource in self._seen}
         self.relist()
 
     def relist(self) -> None:
@@ -184,7 +185,10 @@ class MirrorBed(Records):
             self.watch(resource).list()
 
     def watch(self, resource: objects.Kind) -> Watch:
-        """Make a watch that nobody runs."""
+        """Return the watch of a kind, which nobody runs."""
+        return self._watches[resource]
+
+    def _new_watch(self, resource: objects.Kind) -> Watch:
         kind = self._kinds[resource.name]
         neighbours = (self.cluster, self.database, kind, self.guard, self.absences, self.queue)
         return Watch(*neighbours, now=lambda: NOW, clock=self.clock)

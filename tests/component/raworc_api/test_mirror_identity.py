@@ -16,7 +16,7 @@ from raworc_api.core.database import Database
 from raworc_api.messages.tables import MessageRecord
 from raworc_api.mirror.absences import DECISION_ANNOTATION
 from raworc_api.mirror.conditions import own_condition
-from raworc_api.mirror.identity import definition_key
+from raworc_api.mirror.identity import definition_key, read_identity
 from raworc_api.mirror.tables import IdentityRecord
 from raworc_api.sessions.tables import SessionRecord
 from raworc_api.spaces.tables import SpaceRecord
@@ -130,6 +130,19 @@ def test_definitions_that_are_installed_anew_cost_no_message(
     assert all(full.cluster.has(session_key(name)) for name in MANY)
     assert full.count(MessageRecord) == len(MANY)
     assert not full.space().deleting
+
+
+def test_a_deletion_that_is_tried_again_under_new_definitions_is_not_believed(
+    full: MirrorBed,
+) -> None:
+    full.cluster.delete_definition(SESSION)
+    full.hear()  # the definition is not found, so the deletions are to be tried again
+    full.cluster.install_definition(SESSION)
+    # What the watch does before it resets the records.
+    full.guard.expect(read_identity(full.cluster))
+    full.time += 60
+    full.hear()
+    assert full.count(SessionRecord) == full.count(MessageRecord) == len(MANY)
 
 
 def test_sessions_that_go_with_the_definition_of_spaces_are_kept(full: MirrorBed) -> None:

@@ -21,7 +21,7 @@ def key(name: str, space: str = "team") -> RecordKey:
 
 
 def event(text: str = "") -> ObjectEvent:
-    return ObjectEvent({"spec": text}, received_at=0)
+    return ObjectEvent({"spec": text}, received_at=0, identity=None)
 
 
 def take(queue: WorkQueue) -> Task:
@@ -60,12 +60,12 @@ def test_the_newest_word_on_a_record_takes_the_place_of_earlier_ones() -> None:
 def test_an_absence_does_not_hide_an_event_but_an_event_hides_an_absence() -> None:
     queue = WorkQueue()
     queue.put(Lane.IMPORTS, key("a"), event())
-    queue.put(Lane.IMPORTS, key("a"), Absence("uid"))
-    queue.put(Lane.IMPORTS, key("b"), Absence("uid", is_held=True))
-    queue.put(Lane.IMPORTS, key("b"), Absence("uid"))
-    queue.put(Lane.IMPORTS, key("c"), Absence("uid"))
+    queue.put(Lane.IMPORTS, key("a"), Absence("uid", None))
+    queue.put(Lane.IMPORTS, key("b"), Absence("uid", None, is_held=True))
+    queue.put(Lane.IMPORTS, key("b"), Absence("uid", None))
+    queue.put(Lane.IMPORTS, key("c"), Absence("uid", None))
     queue.put(Lane.IMPORTS, key("c"), event())
-    assert [task.item for task in work_off(queue)] == [event(), Absence("uid"), event()]
+    assert [task.item for task in work_off(queue)] == [event(), Absence("uid", None), event()]
 
 
 def test_lanes_take_turns_and_none_starves() -> None:
