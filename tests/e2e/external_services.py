@@ -25,7 +25,7 @@ NODE_PORT = 30501
 REGISTRY_OF_NODES = f"localhost:{NODE_PORT}"
 GIT = f"git.{NAMESPACE}.svc"
 
-_GIT_SERVER = Path(__file__).parents[1] / "https_git_server.py"
+_GIT_SERVER = Path(__file__).parents[1] / "support" / "https_git_server.py"
 
 
 @contextmanager
