@@ -151,13 +151,14 @@ def test_the_whole_path_by_a_registry_with_accounts(
     pod = kubectl.read("pod", session.name, "-n", inside)
     assert pod
     assert pod["spec"]["imagePullSecrets"] == [{"name": "raworc-pull"}]
-    assert pod["spec"]["containers"][0]["image"].startswith(f"{REGISTRY_OF_NODES}/{FOLDER}/")
+    image = {one["name"]: one["image"] for one in pod["spec"]["containers"]}
+    assert image["agent"].startswith(f"{REGISTRY_OF_NODES}/{FOLDER}/")
     reads_no_other_secret(kubectl, inside)
     tells_nobody(kubectl, inside, session.name)
 
     api.delete_space(space)
     kubectl.wait_gone("namespace", inside)
-    assert company.registry.tags(images) == []
+    eventually(lambda: company.registry.tags(images) == [], "the images deleted", STARTED)
 
 
 def hand_on(kubectl: Kubectl, account: Account, inside: str) -> None:
