@@ -105,7 +105,9 @@ class EventService:
                 db, session.id, stream.revision, _BATCH_ROWS, _BATCH_BYTES
             )
         messages = [(one.revision, message_view(one)) for one in changed]
-        return Look(messages, session_view(session), session.revision, is_more)
+        # What came after the session was read changed the session, too: it is looked at again.
+        is_behind = bool(messages) and messages[-1][0] > session.revision
+        return Look(messages, session_view(session), session.revision, is_more or is_behind)
 
 
 def _seconds_left(caller: Caller) -> float:
@@ -120,7 +122,7 @@ def _told(stream: Stream, look: Look) -> Iterator[ServerSentEvent]:
         yield ServerSentEvent(text, event="message", id=str(revision))
     if look.is_more:
         return
-    # A message may have come after the session was read; its revision is told already.
+    # A reader may ask to begin after a revision that is yet to come.
     stream.revision = max(stream.revision, look.revision)
     if _is_news(stream.session, look.session):
         stream.session = look.session

@@ -229,9 +229,10 @@ def test_a_stop_ends_streams_and_polls_at_once(
             assert polling.result().status_code == 200
             host.answer(polling.result().json()["message"])
             polling = pool.submit(host.poll, 50)
-            stream.until("session", state="idle")
+            # The turn may have been too short for the session to be seen busy.
+            stream.until("message", role="agent")
             assert replica.stop()
-            assert list(stream.all()) == []
+            assert {event.kind for event in stream.all()} <= {"session"}
             assert polling.result().status_code in {204, 503}
         here.close()
 
