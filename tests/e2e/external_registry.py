@@ -1,14 +1,11 @@
 """A registry with accounts and a private authority, as a company has one outside of Raworc."""
 
-import json
 import ssl
 import subprocess
-from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import httpx2
 import requests
@@ -17,43 +14,13 @@ from tests.e2e.bundled_registry import BundledRegistry
 from tests.e2e.external_services import NAMESPACE, PORTS, REGISTRY_OF_NODES
 from tests.e2e.kubectl import SYSTEM, Kubectl, Manifest
 from tests.support.authority import Authority
+from tests.support.registry import PUSHER, Account
 
 # A registry of many has a folder for us.
 FOLDER = "team"
 MANIFEST_TYPES = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
-)
-
-
-class Account(NamedTuple):
-    """Someone whom the registry lets in, or not."""
-
-    user: str
-    password: str
-    # The password as `htpasswd -B` writes it.
-    hashed: str
-
-    def shown_to(self, registry: str) -> str:
-        """Write the account down as `docker login` does."""
-        auth = b64encode(f"{self.user}:{self.password}".encode()).decode()
-        return json.dumps({"auths": {registry: {"auth": auth}}})
-
-
-PUSHER = Account(
-    user="pusher",
-    password="push-f3b1c9d27a",
-    hashed="$2b$04$LXlPymFWN0nVfpse6ziWDuz07n6wrj91APmFw5IhWdx/2eV8O7V0m",
-)
-PULLER = Account(
-    user="puller",
-    password="pull-84e0d51c6b",
-    hashed="$2b$04$rQat66L58zsgYmuZ/yfqtOzm4bwMDkhKV5Jo5mRBzmuAofAJBbcu.",
-)
-PULLER_ANEW = Account(
-    user="puller",
-    password="pull-anew-2d97a6",
-    hashed="$2b$04$LxSvLuCcPVARTo4uJds7fOSc1x8bja90yaJETvavwVr64eSnsqBBq",
 )
 
 

@@ -9,16 +9,7 @@ import pytest
 from tests.e2e.agents import GREETER
 from tests.e2e.bundled_registry import PORTS, BundledRegistry
 from tests.e2e.conftest import FreshName, NewRepository
-from tests.e2e.external_registry import (
-    FOLDER,
-    PULLER,
-    PULLER_ANEW,
-    PUSHER,
-    Account,
-    ExternalRegistry,
-    account_secret,
-    trusted_by_nodes,
-)
+from tests.e2e.external_registry import FOLDER, ExternalRegistry, account_secret, trusted_by_nodes
 from tests.e2e.external_services import GIT, REGISTRY, REGISTRY_OF_NODES, external_services
 from tests.e2e.helm import Helm, Values
 from tests.e2e.kubectl import SYSTEM, Kubectl, Manifest, RefusedByClusterError
@@ -27,6 +18,7 @@ from tests.e2e.progress import answer, await_built, await_state, await_unbuilt
 from tests.e2e.repositories import Repository
 from tests.e2e.waiting import STARTED, eventually
 from tests.support.authority import Authority
+from tests.support.registry import PULLER, PULLER_ANEW, PUSHER, Account
 
 from raworc.client import Client
 
