@@ -157,6 +157,8 @@ def bare_pod(name: str, like: Manifest, claim: str | None = None) -> Manifest:
             "enableServiceLinks": False,
             "restartPolicy": "Never",
             "securityContext": like["spec"]["securityContext"],
+            # A kubelet asks who may use an image, also when its node has it already.
+            "imagePullSecrets": like["spec"].get("imagePullSecrets", []),
             "volumes": volumes,
             "containers": [bare | {key: container[key] for key in kept if key in container}],
         },
