@@ -70,8 +70,10 @@ class Kubectl:
         return list(json.loads(self("get", *target, "-o", "json"))["items"])
 
     def wait(self, target: Sequence[str], wish: str, seconds: float = STARTED) -> None:
-        """Wait until an object is as wished, in kubectl's own words for it."""
-        self("wait", *target, f"--for={wish}", f"--timeout={seconds:.0f}s", seconds=seconds)
+        """Wait until an object is there and as wished, in kubectl's own words for it."""
+        # What is made by REST comes into the cluster a moment later.
+        for step in [wish] if wish == "delete" else ["create", wish]:
+            self("wait", *target, f"--for={step}", f"--timeout={seconds:.0f}s", seconds=seconds)
 
     def wait_gone(self, *target: str, seconds: float = STARTED) -> None:
         """Wait until an object is deleted; one that is gone already will do."""

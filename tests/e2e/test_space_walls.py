@@ -18,6 +18,12 @@ def opened(kubectl: Kubectl, space: str) -> list[str]:
     return [peer["ipBlock"]["cidr"] for peer in peers if "ipBlock" in peer]
 
 
+def policies(kubectl: Kubectl, space: str) -> set[str]:
+    """Name the policies of a space."""
+    found = kubectl.every("networkpolicy", "-n", f"raworc-{space}")
+    return {policy["metadata"]["name"] for policy in found}
+
+
 def test_the_policies_of_a_space_follow_its_network(
     kubectl: Kubectl, fresh_space: FreshName
 ) -> None:
@@ -25,12 +31,9 @@ def test_the_policies_of_a_space_follow_its_network(
     identity = {"apiVersion": "raworc.dev/v1alpha1", "kind": "Space", "metadata": {"name": name}}
     kubectl.apply({**identity, "spec": {}})
     eventually(lambda: {"0.0.0.0/0", "::/0"} <= set(opened(kubectl, name)), "the internet is open")
-    policies = kubectl.every("networkpolicy", "-n", f"raworc-{name}")
-    assert {policy["metadata"]["name"] for policy in policies} == {
-        "raworc-default-deny",
-        "raworc-sessions",
-        "raworc-builds",
-    }
+    # They are made one after the other.
+    every = {"raworc-default-deny", "raworc-sessions", "raworc-builds"}
+    eventually(lambda: policies(kubectl, name) == every, "the three policies")
     network = {"internet": False, "egress": [{"cidr": "192.168.77.0/24", "ports": [5432]}]}
     kubectl.patch(("space", name), {"network": network})
     eventually(lambda: "192.168.77.0/24" in opened(kubectl, name), "the range is open")

@@ -21,6 +21,12 @@ def kill_container(kubectl: Kubectl, session: str, namespace: str, container: st
     subprocess.run(["docker", "exec", node, *command], check=True, timeout=30)  # noqa: S603, S607 - the engine that the path finds
 
 
+def run_beside_agents(kubectl: Kubectl, session: str, space: str, script: str) -> str:
+    """Run a script in the container of a session's agents, and return what it printed."""
+    pod = (session, "-n", f"raworc-{space}", "-c", "agent")
+    return kubectl("exec", *pod, "--", "sh", "-c", script)
+
+
 def test_a_killed_agents_container_fails_one_message_and_the_session_answers_again(
     api: Client, connect: Connect, kubectl: Kubectl, shared_space: str, new_session: NewSession
 ) -> None:
@@ -57,17 +63,8 @@ def test_what_an_agent_left_running_ends_with_the_turn_that_times_out(
     failed = settled(api, api.post_message(session.id, "hang"))
     assert failed.error
     assert failed.error.reason == "BusyTimeout"
-    shown = kubectl(
-        "exec",
-        "-n",
-        f"raworc-{shared_space}",
-        session.name,
-        "-c",
-        "agent",
-        "--",
-        "sh",
-        "-c",
-        "cat /proc/[0-9]*/cmdline | tr '\\0' ' '",
+    shown = run_beside_agents(
+        kubectl, session.name, shared_space, "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"
     )
     assert "raworc/runner" in shown
     assert "4242" not in shown
@@ -78,16 +75,10 @@ def test_the_agents_container_has_no_token(
 ) -> None:
     session = new_session("daemons")
     assert answer(api, api.post_message(session.id, "hi")) == "still here"
-    found = kubectl(
-        "exec",
-        "-n",
-        f"raworc-{shared_space}",
+    found = run_beside_agents(
+        kubectl,
         session.name,
-        "-c",
-        "agent",
-        "--",
-        "sh",
-        "-c",
+        shared_space,
         "find / -xdev -name 'token' -path '*secrets*' 2>/dev/null; ls /var/run/secrets "
         "2>/dev/null; mv /run/raworc/host.sock /run/raworc/other 2>&1; true",
     )
