@@ -56,7 +56,7 @@ class Cluster:
         return b64decode(_plain(secret)["data"]["password"]).decode()
 
     def delete_space(self, name: str) -> None:
-        """Delete a space, if it is there."""
+        """Delete a space, if it exists."""
         kind = (group.GROUP, group.VERSION, space.PLURAL)
         try:
             self._custom.delete_cluster_custom_object(*kind, name)

@@ -34,7 +34,7 @@ class Watch:
         return found
 
     def _follow(self) -> None:
-        # The server ends a watch now and then; the next one begins with what is there.
+        # The server ends a watch now and then; the next one begins with what exists.
         while True:
             for line in self._open_stream():
                 now = monotonic()
@@ -44,7 +44,7 @@ class Watch:
 
 
 def is_added(name: str) -> Wanted:
-    """Tell whether an event says that an object of this name is there."""
+    """Tell whether an event says that an object of this name exists."""
     return lambda event: event["type"] == "ADDED" and is_named(event, name)
 
 

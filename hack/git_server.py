@@ -45,7 +45,7 @@ class Server(socketserver.ThreadingTCPServer):
 
 
 def make_repository(path: Path) -> None:
-    """Make an empty repository, unless it is there."""
+    """Make an empty repository, unless it exists."""
     if path.exists():
         return
     subprocess.run(["git", "init", "-q", "--bare", "-b", "main", path], check=True)

@@ -228,7 +228,7 @@ class _Incoming(RawIOBase):
     def _wait(self) -> None:
         left = self._deadline - time.monotonic()
         if left <= 0:
-            raise TimeoutError("no answer in time")
+            raise TimeoutError("the response did not come in time")
         waiter = select.poll()
         waiter.register(self._socket, select.POLLIN)
         fds = () if self._interrupt is None else self._interrupt.fds()
@@ -286,7 +286,7 @@ def read_response(reader: Reader) -> tuple[Response, bool]:
 def _read_head(reader: Reader) -> tuple[int, dict[str, str]]:
     words = _read_line(reader).split(None, 2)
     if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():  # noqa: PLR2004 - version and status
-        raise BrokenAnswerError("what came is no HTTP answer")
+        raise BrokenAnswerError("the response is not HTTP")
     headers: dict[str, str] = {}
     while line := _read_line(reader):
         name, _, value = line.partition(":")
@@ -297,14 +297,14 @@ def _read_head(reader: Reader) -> tuple[int, dict[str, str]]:
 def _read_line(reader: Reader) -> str:
     line = reader.readline(_MAX_LINE)
     if not line.endswith(b"\n"):
-        raise BrokenAnswerError("the connection was closed before the answer")
+        raise BrokenAnswerError("the connection was closed before the response")
     return line.decode("latin-1").rstrip("\r\n")
 
 
 def _read_exactly(reader: Reader, length: int) -> bytes:
     body = reader.read(length)
     if len(body) < length:
-        raise BrokenAnswerError("the connection was closed in the middle of the answer")
+        raise BrokenAnswerError("the connection was closed in the middle of the response")
     return body
 
 
@@ -322,4 +322,4 @@ def _chunk_length(line: str) -> int:
     try:
         return int(line.partition(";")[0], 16)
     except ValueError:
-        raise BrokenAnswerError("what came is no HTTP chunk") from None
+        raise BrokenAnswerError("the response has a malformed HTTP chunk") from None

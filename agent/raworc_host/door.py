@@ -73,7 +73,7 @@ class Runner:
                 self.agents.append(Agent(str(event.get("name")), str(event.get("profile"))))
             case "hello" if not self.is_ready:
                 if event.get("protocol") != _PROTOCOL:
-                    raise FrameError("The image is of another version of Raworc; build it anew.")
+                    raise FrameError("The image is of another version of Raworc; rebuild the space.")
                 self.is_ready = True
             case _:
                 return False
@@ -139,7 +139,7 @@ class Door:
         try:
             self.runner.receive()
         except FrameError as error:
-            note(f"the runner is left: {error}")
+            note(f"the runner was dropped: {error}")
             self.drop()
             return
         if self.runner.channel.has_ended:

@@ -125,7 +125,7 @@ def read_reply(request: str, response: Response) -> Any:  # noqa: ANN401 - JSON
         content = json.loads(response.body or b"null")
     except ValueError as error:
         if response.status < _FIRST_FAILURE:
-            raise UnavailableError(f"{request}: the answer is no JSON") from error
+            raise UnavailableError(f"{request}: the response is not JSON") from error
         content = {}
     if response.status >= _FIRST_FAILURE:
         raise _failure(request, response.status, content if isinstance(content, dict) else {})
@@ -151,4 +151,4 @@ def _understood(kind: type[Parsed], reply: Any) -> Parsed:  # noqa: ANN401 - JSO
     try:
         return kind.parse(reply)
     except (KeyError, TypeError, AttributeError) as error:
-        raise UnavailableError(f"the answer is no {kind.__name__.lower()}: {error!r}") from error
+        raise UnavailableError(f"the response is not a valid {kind.__name__.lower()}: {error!r}") from error

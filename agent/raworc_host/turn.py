@@ -64,7 +64,7 @@ class Turn:
             return self._run()
         except FrameError as error:
             self._door.drop()
-            return Failed("AgentError", f"What the agent's container sent makes no sense. {error}")
+            return Failed("AgentError", f"The agent's container sent a malformed frame. {error}")
         finally:
             self._heartbeat.end()
             self._pieces.end()

@@ -27,7 +27,7 @@ class AgentProcess:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the process is no more."""
+        """Whether the process has ended."""
         return self.ending.exit_code is not None
 
     def interrupt(self) -> None:

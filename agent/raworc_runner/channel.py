@@ -123,7 +123,7 @@ class Channel:
             self.has_ended = True
 
     def _end_of_frame(self, start: int) -> int | None:
-        """Return where the frame that begins at ``start`` ends, once it is there."""
+        """Return where the frame that begins at ``start`` ends, once it has come."""
         body = start + _LENGTH
         if len(self._incoming) < body:
             return None

@@ -67,7 +67,7 @@ class Runner:
                 for process in self._loaded:
                     self._hear(process)
         except FrameError as error:
-            note(f"the host is left: {error}")
+            note(f"left the host: {error}")
         self._loaded.stop(at_once=not self._was_dismissed)
 
     @property
@@ -138,7 +138,7 @@ class Runner:
         try:
             events = process.channel.receive()
         except FrameError as error:
-            self._give_up(process, f"What the agent wrote to its channel is not a frame. {error}")
+            self._give_up(process, f"The agent wrote something other than a frame to its channel. {error}")
             return
         for event in _joined(events):
             self._take(process, event)

@@ -123,5 +123,5 @@ def _spell_in_snake_case(schemas: dict[str, Any]) -> None:
 
 
 async def _answer_unavailable(request: Request, error: Exception) -> Response:
-    logger.warning("The database did not do its part for %s: %s", request.url.path, error)
+    logger.warning("The database failed during %s: %s", request.url.path, error)
     return problems.render(UnavailableProblem("The database does not answer. Try again soon."))

@@ -70,7 +70,7 @@ class ApiCluster(client.KubernetesCluster):
         """Return what the containers of a Job's newest pod wrote, one after the other."""
         pods = self.list_all(POD, namespace, f"batch.kubernetes.io/job-name={job}").items
         if not pods:
-            raise ObjectNotFoundError(f"The Job '{job}' has no pod, or has none any more.")
+            raise ObjectNotFoundError(f"The Job '{job}' has no pod.")
         pod = max(pods, key=lambda item: str(item["metadata"]["creationTimestamp"]))
         key = Key(POD, pod["metadata"]["name"], namespace)
         containers = pod["spec"].get("initContainers", []) + pod["spec"]["containers"]

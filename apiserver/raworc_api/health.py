@@ -28,7 +28,7 @@ async def read_health(is_alive: Alive) -> HealthView:
     """Say that the process lives, with all that runs in it."""
     if not is_alive():
         raise UnavailableProblem(
-            "The mirror has ended or is stuck; this replica must be started again."
+            "The mirror has ended or is stuck; this replica must be restarted."
         )
     return HealthView()
 

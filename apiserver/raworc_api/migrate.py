@@ -3,7 +3,7 @@
 Migrations only add, so an image runs on the schema of any later version: what is newer than this
 version knows is left as it is. Version 0.1.0 did not know that rule yet and stops at a revision
 that it does not know, so the table in which it looks keeps saying 0002, the last one it knew, and
-what is true stands in a table of our own (decision 0020).
+a table of our own has the truth (decision 0020).
 """
 
 import logging
@@ -103,7 +103,7 @@ def _upgrade(connection: Connection) -> None:
     elif current > max(known):
         logger.info("The schema is at %s, which is newer than this version: it is kept.", current)
     else:
-        raise SystemExit(f"The schema is at '{current}', which is none of Raworc's revisions.")
+        raise SystemExit(f"The schema is at '{current}', which is not one of Raworc's revisions.")
     _write_old_version(connection)
     connection.commit()
 

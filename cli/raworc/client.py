@@ -1,4 +1,4 @@
-"""The client of the REST API: one method a deed, refusals raised in the API's own words."""
+"""The client of the REST API: one method an operation, refusals raised in the API's own words."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

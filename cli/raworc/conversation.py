@@ -70,13 +70,13 @@ class Conversation:
         was_short = monotonic() < self._opened_at + SHORT_SECONDS
         self._short_streams = self._short_streams + 1 if was_short else 0
         if self._short_streams > MAX_SHORT_STREAMS:
-            raise UnreachableError("The stream of events ends again and again.")
+            raise UnreachableError("The event stream keeps ending.")
 
     def _ask(self) -> Iterator[Message]:
         if self._asked is None:
             self._asked = self._client.post_message(self._session_id, self._content, key=self._key)
             return
-        # What happened while no stream was open stands in the record.
+        # The record has what happened while no stream was open.
         asked = self._client.read_message(self._session_id, self._asked.id)
         yield from self._settle(asked)
         if asked.status == "answered":

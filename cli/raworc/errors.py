@@ -6,7 +6,7 @@ import httpx2
 
 
 class RaworcError(Exception):
-    """A deed that did not succeed, said in words for people."""
+    """A command that did not succeed, said in words for people."""
 
     exit_code: ClassVar[int] = 1
 

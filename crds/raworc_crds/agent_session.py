@@ -75,7 +75,7 @@ class SessionSpec(Wire):
                 ]
             }
         ),
-    ] = Field(description="The Space that owns the namespace of the session; it is for good.")
+    ] = Field(description="The Space that owns the namespace of the session; it cannot be changed.")
     closed: bool = Field(
         default=False,
         description="The wish: closed (no pod, the volume is kept) or running.",
@@ -99,7 +99,7 @@ class SessionSpec(Wire):
 class SessionStatus(Observed):
     """What the operator saw of a session."""
 
-    state: SessionState | None = Field(None, description="What the session is at.")
+    state: SessionState | None = Field(None, description="State of the session.")
     conditions: Annotated[list[Condition], Field(max_length=8)] = Field(
         default_factory=list,
         description="Ready, VolumeReady, PodReady and HostReady.",
@@ -122,5 +122,5 @@ class SessionStatus(Observed):
         None, description="How often the pod was replaced or restarted since it was last opened."
     )
     observed_generation: Annotated[int, Field(ge=0)] | None = Field(
-        None, description="The generation of the spec that this status speaks of."
+        None, description="The generation of the spec that this status describes."
     )

@@ -42,7 +42,7 @@ def structural(schema: Schema, defs: Schema | None = None) -> Schema:
 
 
 class _PlainDumper(yaml.SafeDumper):
-    """Writes what stands twice twice, for people who read the file."""
+    """Writes what occurs twice twice, for people who read the file."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - the signature is PyYAML's
         return True

@@ -181,7 +181,7 @@ class SpaceSpec(Wire):
         names = [agent.name for agent in self.agents]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"`agents`: '{name}' stands twice; names must be unique")
+                raise ValueError(f"`agents`: '{name}' is given twice; names must be unique")
         return self
 
 
@@ -203,7 +203,7 @@ class Build(Observed):
     key: Annotated[str, StringConstraints(max_length=64)] = Field(
         description="Hash of all that goes into the image; equal keys are built once."
     )
-    state: BuildState = Field(description="How far the build got.")
+    state: BuildState = Field(description="State of the build.")
     start_time: Time | None = Field(None, description="When the build was asked for.")
     completion_time: Time | None = Field(None, description="When the build ended.")
     agents: Annotated[list[BuiltAgent], Field(max_length=32)] = Field(
@@ -254,5 +254,5 @@ class SpaceStatus(Observed):
         None, description="How many sessions have a pod."
     )
     observed_generation: Annotated[int, Field(ge=0)] | None = Field(
-        None, description="The generation of the spec that this status speaks of."
+        None, description="The generation of the spec that this status describes."
     )

@@ -24,7 +24,7 @@ _MOST_AT_ONCE = 5_000
 
 
 class StillAskingError(Exception):
-    """The answer is not there yet."""
+    """The answer has not come yet."""
 
     def __init__(self) -> None:
         super().__init__("Repositories and the registry are being asked.")

@@ -17,7 +17,7 @@ _LISTING = Bounds(seconds=30, output_bytes=4 * 2**20)
 _LISTING_MEMORY_BYTES = 96 * 2**20
 _LAST_LINES = 3
 
-# What servers and git itself say of a repository that is not there, or not for everyone.
+# What servers and git itself say of a repository that does not exist, or is not public.
 _NOT_FOUND = (
     "repository not found",
     "' not found",
@@ -91,7 +91,7 @@ class Git:
 
 
 def failure(url: str, words: str) -> SourceError:
-    """Tell a repository that is not there from one that cannot be reached now."""
+    """Tell a repository that does not exist from one that cannot be reached now."""
     lines = [line.strip() for line in words.splitlines() if line.strip()]
     end = " ".join(lines[-_LAST_LINES:])
     if any(sign in words.lower() for sign in _NOT_FOUND):

@@ -147,7 +147,7 @@ class MemoryCluster:
 
     def build_logs(self, namespace: str, job: str) -> str:
         if (namespace, job) not in self.logs:
-            raise ObjectNotFoundError(f"The Job '{job}' has no pod, or has none any more.")
+            raise ObjectNotFoundError(f"The Job '{job}' has no pod.")
         return self.logs[namespace, job]
 
     def review_token(self, token: str) -> PodIdentity | None:

@@ -50,7 +50,7 @@ class AgentService:
 
         def add(spec: SpaceSpec) -> SpaceSpec:
             if any(agent.name == source.name for agent in spec.agents):
-                raise ConflictProblem(f"Space '{space}' has an agent '{source.name}' already.")
+                raise ConflictProblem(f"Space '{space}' already has an agent '{source.name}'.")
             return parsed({**dict(spec), "agents": [*spec.agents, source]})
 
         found = self.spaces.change(caller, space, ("agents", "create"), add, None)

@@ -52,7 +52,7 @@ class BuildService:
         with self.database() as db:
             rows = repository.list_builds(db, space, None, 1)
         if not rows:
-            raise NotFoundProblem(f"Space '{space}' was not built yet.")
+            raise NotFoundProblem(f"Space '{space}' has not been built yet.")
         return _build_view(rows[0])
 
     def get(self, caller: Caller, space: str, build_id: str) -> BuildView:
@@ -72,7 +72,7 @@ class BuildService:
         except ObjectNotFoundError:
             raise NotFoundProblem(f"The logs of build '{build_id}' are not kept.") from None
         except ClusterError as error:
-            raise UnavailableProblem("The cluster did not give the logs.") from error
+            raise UnavailableProblem("The cluster did not return the logs.") from error
 
 
 def _asked_build(space: str) -> BuildView:

@@ -100,7 +100,7 @@ class Peers:
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Look who is there, and keep looking."""
+        """Find the other replicas, and keep looking."""
         await self._look()
         self._task = asyncio.create_task(self._look_for_ever())
 
@@ -127,7 +127,7 @@ class Peers:
             found = await loop.getaddrinfo(self._host, self._port, type=SOCK_STREAM)
         except gaierror as error:
             # Nobody may be there yet; and who was there a moment ago likely still is.
-            logger.debug("'%s' names no peers: %s", self._host, error)
+            logger.debug("'%s' has no peers: %s", self._host, error)
             return
         self._keep({str(address[0]) for *_, address in found} - {self._own_ip})
 

@@ -42,7 +42,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A verb on a resource, in a space (if it lies in one), by name (if it has one)."""
+    """A verb on a resource, in a space (if it belongs to one), by name (if it has one)."""
 
     resource: str
     verb: str

@@ -55,7 +55,7 @@ class NotFoundProblem(Problem):
 
 
 class ConflictProblem(Problem):
-    """What is there forbids what was asked."""
+    """What exists forbids what was asked."""
 
     status, slug, title = HTTPStatus.CONFLICT, "conflict", "Conflict"
 

@@ -72,7 +72,7 @@ class Keys:
 
     A mounted Secret changes while the server runs, and reaches the replicas up to two minutes
     apart. So the files are read again every few seconds (and at once for an id that is unknown),
-    every key that is there verifies, and a key signs only when this process has known it for
+    every known key verifies, and a key signs only when this process has known it for
     longer than that: the newest such key, or the oldest of all where there is none. Files carry no
     age that would help: Kubernetes writes all of them anew whenever one changes.
     """
@@ -139,7 +139,7 @@ class Tokens:
     def _decode(self, text: str, audience: str) -> dict[str, Any]:
         key = self._keys.verifying(str(jwt.get_unverified_header(text).get("kid")))
         if key is None:
-            raise JWTError("The token names no key of ours.")
+            raise JWTError("The token was signed with an unknown key.")
         required = {f"require_{name}": True for name in ("iss", "aud", "sub", "iat", "exp")}
         return jwt.decode(
             text, key, algorithms=[ALGORITHM], audience=audience, issuer=ISSUER, options=required
@@ -152,7 +152,7 @@ def read_keys(folder: Path) -> dict[str, str]:
     files = [file for file in folder.glob("*") if file.is_file() and not file.name.startswith(".")]
     keys = {file.name: file.read_text("utf-8").strip() for file in files}
     if not keys:
-        raise SystemExit(f"RAWORC_JWT_KEYS_DIR must hold a key, but '{folder}' has no file.")
+        raise SystemExit(f"RAWORC_JWT_KEYS_DIR must contain a key, but '{folder}' has no files.")
     for name, key in keys.items():
         if len(key.encode()) < MIN_KEY_BYTES:
             raise SystemExit(f"The key '{name}' must have at least {MIN_KEY_BYTES} bytes.")
@@ -162,7 +162,7 @@ def read_keys(folder: Path) -> dict[str, str]:
 def read_admin_password(file: Path) -> str:
     """Read the password of the first administrator."""
     if not file.is_file():
-        raise SystemExit(f"RAWORC_ADMIN_PASSWORD_FILE must be a file, but '{file}' is none.")
+        raise SystemExit(f"RAWORC_ADMIN_PASSWORD_FILE must be a file, but '{file}' is not a file.")
     password = file.read_text("utf-8").strip()
     if len(password) < MIN_PASSWORD:
         raise SystemExit(f"The administrator's password must have {MIN_PASSWORD} characters.")

@@ -16,7 +16,7 @@ from raworc_crds.names import SESSION_ACCOUNT
 from raworc_kube.errors import ClusterError
 
 # A token ends with its pod. That it is believed for a while after opens nothing: which pod is the
-# host of a session is the database's word, and a claim asks the cluster if the pod is there.
+# host of a session is the database's word, and a claim asks the cluster if the pod exists.
 _KEPT_TOKENS = 16_384
 _KEPT_SECONDS = 30
 
@@ -65,7 +65,7 @@ class PodReader:
         except ClusterError as error:
             raise UnavailableProblem("The cluster does not answer.") from error
         if uid != pod.uid:
-            raise FencedProblem("The pod is not there any more.")
+            raise FencedProblem("The pod no longer exists.")
 
     def _review(self, token: str) -> PodIdentity | None:
         try:

@@ -48,7 +48,7 @@ async def claim_session(
     "/messages/next",
     operation_id="take_message",
     response_model=TurnView,
-    responses={204: {"description": "Nothing to answer came in the time."}},
+    responses={204: {"description": "No message came within `wait`."}},
 )
 async def take_message(
     pod: SessionPod,

@@ -26,7 +26,7 @@ _GATHER_SECONDS = 0.05
 _BATCH_ROWS = 200
 # What a reader that does not read keeps here, until it is given up.
 _BATCH_BYTES = 512 * 1024
-_DEED = ("messages", "list")
+_PERMISSION = ("messages", "list")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class EventService:
     def open(self, caller: Caller, session_id: str, after: int | None) -> Stream:
         """Begin a stream after a revision, or (without one) now."""
         with self.database() as db:
-            session = visible_session(db, caller, session_id, _DEED)
+            session = visible_session(db, caller, session_id, _PERMISSION)
         return Stream(caller, session.id, session.revision if after is None else after)
 
     async def follow(self, stream: Stream) -> AsyncIterator[ServerSentEvent]:
@@ -100,7 +100,7 @@ class EventService:
     def _changes(self, stream: Stream) -> Look:
         with self.database() as db:
             # The session comes first: whatever its revision counts is committed by then.
-            session = visible_session(db, stream.caller, stream.session_id, _DEED)
+            session = visible_session(db, stream.caller, stream.session_id, _PERMISSION)
             changed, is_more = repository.list_changed(
                 db, session.id, stream.revision, _BATCH_ROWS, _BATCH_BYTES
             )

@@ -42,12 +42,12 @@ class MessageBody(Body):
     """A message to a session."""
 
     content: Annotated[PlainText, StringConstraints(min_length=1)] = Field(
-        description="What is said; at most 1 MiB."
+        description="Text of the message; at most 1 MiB."
     )
     role: Annotated[str, AfterValidator(_user_only)] = Field(
         Role.USER, description="Always 'user'."
     )
-    agent: AgentName | None = Field(None, description="The agent that shall answer.")
+    agent: AgentName | None = Field(None, description="The agent that is to answer.")
     metadata: Metadata = Field(default_factory=dict, description="Free notes, at most 16 KiB.")
 
 
@@ -57,7 +57,7 @@ def _without_alias(role: str) -> str:
 
 def _in_reach(moment: datetime) -> datetime:
     if not 1970 <= moment.year < 9999:  # noqa: PLR2004 - what MySQL and every zone can hold
-        raise ValueError("must be a moment after 1970")
+        raise ValueError("must be a time after 1970")
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

@@ -94,7 +94,7 @@ class Importer:
             self._exporter.forget(kind, key, record.uid)
 
     def check_absence(self, key: RecordKey, absence: Absence) -> None:
-        """Remove the record of an object that a list did not have, unless it is there now."""
+        """Remove the record of an object that a list did not have, unless it exists now."""
         kind = self._kinds[key.kind]
         if self._cluster.find(kind.object_key(key)) is not None:
             return
@@ -117,7 +117,7 @@ class Importer:
     def _is_believed(self, key: RecordKey, event: ObjectEvent) -> bool:
         if self._guard.confirms(event.identity, event.received_at):
             return True
-        logger.info("The deletion of %s goes with its definition, and is not followed.", key)
+        logger.info("The deletion of %s came with that of its definition, and is ignored.", key)
         return False
 
     def _look(self, kind: Kind[Any], key: RecordKey, event: ObjectEvent) -> None:

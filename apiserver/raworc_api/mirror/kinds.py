@@ -61,7 +61,7 @@ class Kind(Protocol[AnyRecord]):
         """Make the record of an object that came from elsewhere; its spec is taken next."""
 
     def take_spec(self, record: AnyRecord, spec: dict[str, Any], now: datetime) -> None:
-        """Take over what is wanted, as it stands in the cluster."""
+        """Take over the spec that the cluster has."""
 
     def take_status(
         self, db: Session, record: AnyRecord, manifest: Manifest, now: datetime

@@ -178,7 +178,7 @@ class _Term:
         try:
             self._absences.look_again()
         except UNANSWERED as error:
-            logger.warning("What is missing was not looked at: %s", error)
+            logger.warning("The missing objects were not examined: %s", error)
 
 
 def _now() -> datetime:

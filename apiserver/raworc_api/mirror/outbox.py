@@ -143,7 +143,7 @@ def postpone(db: Session, row: OutboxRow, seconds: float) -> None:
 
 
 def drop(db: Session, key: RecordKey) -> None:
-    """Remove the row of an object that is no more."""
+    """Remove the row of an object that no longer exists."""
     _rows(db, delete(OutboxRow).where(*_is(key)))
 
 

@@ -129,7 +129,7 @@ class SessionKind:
         return record
 
     def take_spec(self, record: SessionRecord, spec: dict[str, Any], now: datetime) -> None:
-        """Take over what is wanted, as it stands in the cluster."""
+        """Take over the spec that the cluster has."""
         del now
         record.spec = spec
         record.closed = bool(spec.get("closed", False))

@@ -96,7 +96,7 @@ class SpaceKind:
         return record
 
     def take_spec(self, record: SpaceRecord, spec: dict[str, Any], now: datetime) -> None:
-        """Take over what is wanted, as it stands in the cluster."""
+        """Take over the spec that the cluster has."""
         if record.spec == spec and record.version > 0:
             return
         record.spec = spec
@@ -175,7 +175,7 @@ def _newest_build(space: str, status: dict[str, Any]) -> Build | None:
     try:
         return SpaceStatus.model_validate(status).build
     except ValidationError as error:
-        logger.warning("The status of space '%s' is not understood: %s", space, error)
+        logger.warning("The status of space '%s' cannot be parsed: %s", space, error)
         return None
 
 

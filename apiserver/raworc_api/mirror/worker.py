@@ -1,6 +1,6 @@
 """The threads that work for the mirror: one reads the outbox, a few do what is queued.
 
-A worker takes a task, does it, and lets go of its record; each task stands for itself:
+A worker takes a task, does it, and lets go of its record; each task is on its own:
 
 * What the cluster refuses or cannot do now, the exporter has written into the record and its row.
 * When the database or the cluster does not answer, the task is made again later. The worker rests

@@ -25,9 +25,9 @@ SessionName = Annotated[
 class SessionBody(Body):
     """A new session."""
 
-    space: SpaceName = Field(description="The space it belongs to, for good.")
+    space: SpaceName = Field(description="The space it belongs to; it cannot be changed.")
     name: SessionName | None = Field(
-        None, description="Its name in the space, for good; its id if not set."
+        None, description="Its name in the space; its id if not set. It cannot be changed."
     )
     agent: AgentName | None = Field(
         None, description="The agent that answers messages which name none."

@@ -105,7 +105,7 @@ class SessionService:
         """Say why a session could not be added: a twin request was faster, or the name is taken."""
         known = _created_before(db, caller, new.idempotency_key, new.fingerprint or "")
         if known is None:
-            raise ConflictProblem(f"Space '{new.space}' has a session '{new.name}' already.")
+            raise ConflictProblem(f"Space '{new.space}' already has a session '{new.name}'.")
         return session_view(known)
 
 

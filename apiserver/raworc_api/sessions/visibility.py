@@ -17,7 +17,7 @@ def visible_session(
 ) -> SessionRecord:
     """Find a session that the caller may use as ``permission`` (resource, verb) says.
 
-    What the caller may not know of is not there.
+    What the caller may not know of is not found.
     """
     find = repository.lock_session if lock else repository.find_session
     session = find(db, session_id)

@@ -22,7 +22,7 @@ class SpaceFields(SpaceSpec):
 
 def _unreserved(name: str) -> str:
     if name == RESERVED_NAME:
-        raise ValueError(f"must not be '{RESERVED_NAME}', as Raworc itself lives there")
+        raise ValueError(f"must not be '{RESERVED_NAME}', as Raworc itself runs there")
     return name
 
 
@@ -30,7 +30,7 @@ class SpaceBody(SpaceFields):
     """A new space."""
 
     name: Annotated[SpaceName, AfterValidator(_unreserved)] = Field(
-        description="Name of the space, for good."
+        description="Name of the space; it cannot be changed."
     )
 
 

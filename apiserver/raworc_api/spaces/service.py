@@ -62,7 +62,7 @@ class SpaceService:
         space = _new_space(caller, body)
         with self.database() as db:
             if not repository.add_space(db, space):
-                raise ConflictProblem(f"There is a space '{body.name}' already.")
+                raise ConflictProblem(f"Space '{body.name}' already exists.")
             outbox.request(db, KIND, space.name, space.name)
             db.commit()
         self.bus.publish(outbox.TOPIC)
@@ -125,7 +125,7 @@ def parsed(content: Mapping[str, Any]) -> SpaceSpec:
 def visible(
     space: SpaceRecord | None, caller: Caller, name: str, permission: tuple[str, str]
 ) -> SpaceRecord:
-    """Let a caller do a permission on a space; what the caller may not know of is not there."""
+    """Require a permission on a space; what the caller may not know of is not found."""
     if space is None or space.deleting or not caller.may("spaces", "get", name, name):
         raise NotFoundProblem(f"There is no space '{name}'.")
     resource, verb = permission

@@ -44,7 +44,7 @@ def sweep_images(context: Context, space: Manifest, images: tuple[str | None, ..
     try:
         gone = context.sources.sweep_images(question)
     except SourceError as error:
-        _logger.info("%s: the sweep of its images goes on without us: %s", name, error)
+        _logger.info("%s: its images were not swept: %s", name, error)
         return
     if gone:
         _logger.info("%s: images deleted: %s", name, ", ".join(gone))
@@ -61,9 +61,9 @@ def remove_gone_spaces(context: Context) -> float:
             space = name.removeprefix(prefix)
             if space not in spaces and context.cluster.find(Key(SPACE, space)) is None:
                 context.sources.delete_repository(DeleteRepository(asker="", repository=name))
-                _logger.info("%s is gone, and so are its images", space)
+                _logger.info("%s was deleted, and its images with it", space)
     except SourceError as error:
-        _logger.info("Images of spaces that are gone are looked for later: %s", error)
+        _logger.info("Images of deleted spaces will be looked for later: %s", error)
         return _STILL_SECONDS if error.is_pending else GONE_SPACES_SECONDS
     return GONE_SPACES_SECONDS
 

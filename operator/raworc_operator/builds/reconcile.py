@@ -157,7 +157,7 @@ def _begin(work: Pass, build: Build, agents: Sequence[PinnedAgent], base: str) -
     if job is not None and _is_of_use(job):
         return _follow(work, build)
     if job is not None:
-        # What failed, or made an image that is no longer there, is in the way of its successor.
+        # What failed, or made an image that no longer exists, is in the way of its successor.
         work.context.cluster.delete(_job_key(work, build), job["metadata"]["uid"])
     _stop_others(work, build)
     return _start(work, build, agents, base)

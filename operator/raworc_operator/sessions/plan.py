@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from raworc_crds.agent_session import SessionReason
 from raworc_kube.objects import Manifest, is_going
-from raworc_operator.sessions.trouble import Blocker, pod_blocker
+from raworc_operator.sessions.pod_status import Blocker, pod_blocker
 from raworc_operator.sessions.view import (
     Presence,
     SessionSnapshot,
@@ -126,7 +126,7 @@ def _start(view: SessionSnapshot, builders: Builders, now: datetime) -> Plan:
     delay = replacement_delay(view, now)
     if delay > 0:
         return Plan(create=claims, blocker=restart_blocker(view), retry_after=delay)
-    # The pod is not held back until the volume is there: the scheduler waits for it, and some
+    # The pod does not wait for the volume: the scheduler waits for it, and some
     # volumes are made only once a pod wants them.
     return Plan(create=(*claims, builders.pod(view)))
 

@@ -12,7 +12,7 @@ from raworc_crds.wire import dump
 from raworc_kube.objects import Manifest, owner_reference
 from raworc_operator.labels import SESSION_COMPONENT, labels
 from raworc_operator.sessions.resources import session_resources
-from raworc_operator.sessions.trouble import AGENT_CONTAINER, HOST_CONTAINER
+from raworc_operator.sessions.pod_status import AGENT_CONTAINER, HOST_CONTAINER
 from raworc_operator.sessions.view import (
     REPLACES_ANNOTATION,
     RESTARTS_ANNOTATION,
@@ -70,9 +70,9 @@ def session_pod(
 
 def _metadata(view: SessionSnapshot) -> Manifest:
     metadata = view.session["metadata"]
-    trouble = former_blocker(view)
+    blocker = former_blocker(view)
     replaces = (
-        f"It replaces one that failed ({trouble.reason}: {trouble.message})" if trouble else ""
+        f"It replaces one that failed ({blocker.reason}: {blocker.message})" if blocker else ""
     )
     return {
         "name": session_pod_name(view.name),

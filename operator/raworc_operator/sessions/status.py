@@ -12,7 +12,7 @@ from raworc_crds.conditions import Condition, Status
 from raworc_crds.group import HOST_ANNOTATION
 from raworc_crds.host_report import HostReport, HostState
 from raworc_kube.objects import Manifest
-from raworc_operator.sessions.trouble import Blocker, agent_image, is_ready, pod_blocker
+from raworc_operator.sessions.pod_status import Blocker, agent_image, is_ready, pod_blocker
 from raworc_operator.sessions.view import (
     REPLACES_ANNOTATION,
     Presence,

@@ -16,7 +16,7 @@ from raworc_kube.objects import (
     is_owned_by,
     parse_time,
 )
-from raworc_operator.sessions.trouble import Blocker, containers_of, is_ready
+from raworc_operator.sessions.pod_status import Blocker, containers_of, is_ready
 
 # How often the pods of the session were replaced before this one; written when a pod is made.
 RESTARTS_ANNOTATION = "raworc.dev/restarts"
@@ -29,7 +29,7 @@ _LONGEST_DELAY_SECONDS, _CAPPED_DELAY_SECONDS = 60, 300
 
 
 class Presence(StrEnum):
-    """Whether a child of the session is there and of use."""
+    """Whether a child of the session exists and is of use."""
 
     ABSENT = "absent"
     FOREIGN = "foreign"
@@ -72,14 +72,14 @@ class SessionSnapshot:
 
     @property
     def pod_presence(self) -> Presence:
-        """Whether the pod is there and of use."""
+        """Whether the pod exists and is of use."""
         presence = _presence(self.session, self.pod)
         ended = ((self.pod or {}).get("status") or {}).get("phase") in {"Failed", "Succeeded"}
         return Presence.ENDED if presence is Presence.PRESENT and ended else presence
 
     @property
     def claim_presence(self) -> Presence:
-        """Whether the volume's claim is there and of use."""
+        """Whether the volume's claim exists and is of use."""
         return _presence(self.session, self.claim)
 
     @property

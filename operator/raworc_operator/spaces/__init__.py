@@ -1,1 +1,1 @@
-"""Spaces: the namespace, what stands in it, and the status."""
+"""Spaces: the namespace and what it contains, and the status."""

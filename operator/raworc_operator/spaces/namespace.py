@@ -1,4 +1,4 @@
-"""The namespace of a space, and what stands in it before any session does."""
+"""The namespace of a space, and what it contains before any session does."""
 
 from raworc_crds.names import SESSION_ACCOUNT, space_namespace
 from raworc_kube.objects import Manifest, owner_reference

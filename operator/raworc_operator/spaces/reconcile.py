@@ -1,4 +1,4 @@
-"""One reconcile of a Space: its namespace and what stands in it, its build, its status."""
+"""One reconcile of a Space: its namespace and what that contains, its build, its status."""
 
 import logging
 
@@ -146,7 +146,7 @@ def _report_without_namespace(context: Context, space: Manifest, ready: Conditio
         quota=None,
     )
     status = space_status(view, "", context.now())
-    # Once the namespace is there, the spec is looked at as if it were new.
+    # Once the namespace exists, the spec is looked at as if it were new.
     unseen = status.model_copy(update={"observed_generation": former.observed_generation})
     _report(context, space, unseen)
     is_taken = ready.reason == SpaceReason.NAMESPACE_TAKEN

@@ -51,7 +51,7 @@ def space_status(view: SpaceSnapshot, namespace: str, now: datetime) -> SpaceSta
 
 
 def invalid_status(space: Manifest, message: str, now: datetime) -> SpaceStatus:
-    """Say that the spec cannot be understood; what is there is left as it is."""
+    """Say that the spec cannot be understood; what exists is left as it is."""
     former = SpaceStatus.model_validate(space.get("status") or {})
     ready = observed(SpaceCondition.READY, Status.FALSE, SpaceReason.INVALID_SPEC, message)
     update = {
@@ -69,7 +69,7 @@ def namespace_condition(reason: SpaceReason, message: str) -> Condition:
 
 
 def built_condition(build: Build | None, message: str = "") -> Condition:
-    """Say whether the image of the spec is there."""
+    """Say whether the image of the spec is built."""
     if build is None:
         words = message or "The Space has no agents; list some in `spec.agents`."
         return observed(SpaceCondition.BUILT, Status.FALSE, SpaceReason.NO_AGENTS, words)

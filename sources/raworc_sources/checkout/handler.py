@@ -1,4 +1,4 @@
-"""Checking that a handler is there, by reading the code and not by running it."""
+"""Checking that a handler exists, by reading the code and not by running it."""
 
 import ast
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def _module_file(folder: Path, module: str) -> Path | None:
 
 
 def _missing(name: str, handler: str, why: str) -> SourceError:
-    words = f"Agent '{name}': the handler '{handler}' is not there: {why}."
+    words = f"Agent '{name}': the handler '{handler}' does not exist: {why}."
     return SourceError(SpaceReason.HANDLER_NOT_FOUND, words)
 
 

@@ -123,7 +123,7 @@ def test_an_exception_fails_one_message_and_says_where(bed: Bed) -> None:
 
 
 @pytest.mark.parametrize(
-    ("deed", "reason", "words"),
+    ("statement", "reason", "words"),
     [
         ("raise SystemExit(3)", "AgentExited", "exited with code 3 while it answered"),
         ("import os; os._exit(4)", "AgentExited", "exited with code 4 while it answered"),
@@ -141,9 +141,9 @@ def test_an_exception_fails_one_message_and_says_where(bed: Bed) -> None:
     ],
 )
 def test_a_failed_message_names_the_cause_and_the_next_one_works(
-    bed: Bed, deed: str, reason: str, words: str
+    bed: Bed, statement: str, reason: str, words: str
 ) -> None:
-    bed.agent("risky", f"{HANDLER}if message == 'good': return 'fine'\n    {deed}")
+    bed.agent("risky", f"{HANDLER}if message == 'good': return 'fine'\n    {statement}")
     bed.start()
     got_reason, got_words = failure(bed.api.ask("bad"))
     assert (got_reason, words in got_words) == (reason, True), got_words

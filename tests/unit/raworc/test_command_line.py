@@ -84,10 +84,10 @@ def test_sessions_are_listed_for_people_and_for_programs(raworc: Run, api: FakeA
 
 
 @pytest.mark.usefixtures("logged_in")
-@pytest.mark.parametrize("deed", ["close", "restore"])
-def test_a_session_is_closed_and_restored(raworc: Run, api: FakeApi, deed: str) -> None:
-    api.on("POST", f"/sessions/s1/{deed}", httpx2.Response(202, json=SESSION))
-    assert raworc("sessions", deed, "s1")[0] == 0
+@pytest.mark.parametrize("command", ["close", "restore"])
+def test_a_session_is_closed_and_restored(raworc: Run, api: FakeApi, command: str) -> None:
+    api.on("POST", f"/sessions/s1/{command}", httpx2.Response(202, json=SESSION))
+    assert raworc("sessions", command, "s1")[0] == 0
     assert len(api.requests) == 1
 
 

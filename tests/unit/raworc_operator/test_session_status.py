@@ -21,7 +21,7 @@ from raworc_crds.conditions import Status
 from raworc_crds.group import HOST_ANNOTATION
 from raworc_crds.wire import dump
 from raworc_operator.sessions.status import session_status
-from raworc_operator.sessions.trouble import Blocker
+from raworc_operator.sessions.pod_status import Blocker
 from raworc_operator.sessions.view import SessionSnapshot, start_blocker
 from raworc_operator.status import status_patch
 
@@ -72,7 +72,7 @@ def test_only_the_host_of_this_pod_is_believed(report: str, state: SessionState)
         ({"phase": "Failed", "message": "Pod was rejected"}, "init", REASON.POD_FAILED),
     ],
 )
-def test_a_pod_in_trouble_is_told_with_its_cause(
+def test_a_pod_that_cannot_run_shows_its_reason(
     status: dict[str, Any], state: str, reason: SessionReason
 ) -> None:
     assert summary(view(claim=claim(), pod=pod(**status))) == (state, reason)

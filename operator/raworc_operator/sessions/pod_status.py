@@ -22,7 +22,7 @@ class Blocker(NamedTuple):
 
 
 def pod_blocker(pod: Manifest) -> Blocker | None:
-    """Say what is wrong with a pod; None while it starts, or works."""
+    """Say what is wrong with a pod; None while it starts or runs well."""
     return (
         _ended(pod)
         or _unschedulable(pod)
@@ -32,7 +32,7 @@ def pod_blocker(pod: Manifest) -> Blocker | None:
 
 
 def is_ready(pod: Manifest) -> bool:
-    """Say whether the pod works."""
+    """Say whether the pod is ready."""
     return condition(pod, "Ready").get("status") == "True" and not is_going(pod)
 
 
