@@ -73,7 +73,9 @@ class Runner:
                 self.agents.append(Agent(str(event.get("name")), str(event.get("profile"))))
             case "hello" if not self.is_ready:
                 if event.get("protocol") != _PROTOCOL:
-                    raise FrameError("The image is of another version of Raworc; rebuild the space.")
+                    raise FrameError(
+                        "The image is of another version of Raworc; rebuild the space."
+                    )
                 self.is_ready = True
             case _:
                 return False

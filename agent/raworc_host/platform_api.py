@@ -151,4 +151,6 @@ def _understood(kind: type[Parsed], reply: Any) -> Parsed:  # noqa: ANN401 - JSO
     try:
         return kind.parse(reply)
     except (KeyError, TypeError, AttributeError) as error:
-        raise UnavailableError(f"the response is not a valid {kind.__name__.lower()}: {error!r}") from error
+        raise UnavailableError(
+            f"the response is not a valid {kind.__name__.lower()}: {error!r}"
+        ) from error

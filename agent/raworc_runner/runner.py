@@ -138,7 +138,9 @@ class Runner:
         try:
             events = process.channel.receive()
         except FrameError as error:
-            self._give_up(process, f"The agent wrote something other than a frame to its channel. {error}")
+            self._give_up(
+                process, f"The agent wrote something other than a frame to its channel. {error}"
+            )
             return
         for event in _joined(events):
             self._take(process, event)

@@ -117,7 +117,9 @@ async def follow_session(
     events: Events,
     threads: Pools,
     after: Annotated[Revision | None, Query(description="Continue after this revision.")] = None,
-    last_event_id: Annotated[Revision | None, Header(description="Like `after`, and preferred to it.")] = None,
+    last_event_id: Annotated[
+        Revision | None, Header(description="Like `after`, and preferred to it.")
+    ] = None,
 ) -> EventSourceResponse:
     """Follow a session: events `message`, `piece` and `session`, from now or from a revision."""
     begin = after if last_event_id is None else last_event_id
@@ -131,4 +133,6 @@ class _EventStream(EventSourceResponse):
         try:
             await super().__call__(scope, receive, send)
         except* SendTimeoutError:
-            logger.info("A reader of events did not read for %s s and was disconnected.", STALLED_SECONDS)
+            logger.info(
+                "A reader of events did not read for %s s and was disconnected.", STALLED_SECONDS
+            )

@@ -11,8 +11,8 @@ from raworc_crds.names import SESSION_ACCOUNT, session_claim_name, session_id, s
 from raworc_crds.wire import dump
 from raworc_kube.objects import Manifest, owner_reference
 from raworc_operator.labels import SESSION_COMPONENT, labels
-from raworc_operator.sessions.resources import session_resources
 from raworc_operator.sessions.pod_status import AGENT_CONTAINER, HOST_CONTAINER
+from raworc_operator.sessions.resources import session_resources
 from raworc_operator.sessions.view import (
     REPLACES_ANNOTATION,
     RESTARTS_ANNOTATION,

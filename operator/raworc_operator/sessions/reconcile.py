@@ -15,8 +15,8 @@ from raworc_operator.context import Context
 from raworc_operator.nodes import is_lost, node_name
 from raworc_operator.sessions.plan import Builders, Plan, plan_session, with_template
 from raworc_operator.sessions.pod import session_pod
-from raworc_operator.sessions.status import invalid_status, session_status
 from raworc_operator.sessions.pod_status import Blocker, pod_blocker
+from raworc_operator.sessions.status import invalid_status, session_status
 from raworc_operator.sessions.view import (
     SessionSnapshot,
     is_refused_by_quota,

@@ -102,6 +102,6 @@ def test_a_failure_that_is_no_problem_document_still_is_one() -> None:
 
 
 def test_success_without_json_is_worth_another_try() -> None:
-    with pytest.raises(UnavailableError, match="is no JSON"):
+    with pytest.raises(UnavailableError, match="is not JSON"):
         read_reply("POST claim", Response(200, b"<html>"))
     assert read_reply("POST release", Response(204, b"")) is None

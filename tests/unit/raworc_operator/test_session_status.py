@@ -20,8 +20,8 @@ from raworc_crds.agent_session import SessionReason, SessionState
 from raworc_crds.conditions import Status
 from raworc_crds.group import HOST_ANNOTATION
 from raworc_crds.wire import dump
-from raworc_operator.sessions.status import session_status
 from raworc_operator.sessions.pod_status import Blocker
+from raworc_operator.sessions.status import session_status
 from raworc_operator.sessions.view import SessionSnapshot, start_blocker
 from raworc_operator.status import status_patch
 
