@@ -23,7 +23,7 @@ class AgentProcess:
         self.is_ready = False
         """Whether it has said that the agent is loaded."""
         self.failure: Event | None = None
-        """Why it has said that the agent cannot be loaded; it ends then."""
+        """Why it has said that the agent cannot be loaded, or that the process ends."""
 
     @property
     def has_ended(self) -> bool:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, Self
 from raworc_runner.channel import Event
 from raworc_runner.journal import note
 
+_DEFAULT_RUNTIME = "python"
 _DEFAULT_HANDLER = "main.process_message"
-_DEFAULT_PYTHON = "/usr/bin/python3"
 # Far more than a Space may say of an agent; and it fits into a frame.
 _MAX_TEXT = 8192
 
@@ -23,19 +23,20 @@ class Agent(NamedTuple):
     description: str
     purpose: str
     capabilities: Sequence[str]
-    python: str
+    program: str | None
+    """The interpreter that runs it, or its binary, where it is not that of the runtime."""
 
     @classmethod
     def parse(cls, wire: Mapping[str, Any]) -> Self:
         """Read one entry of the list."""
         return cls(
             name=wire["name"],
-            runtime=wire.get("runtime") or "python",
+            runtime=wire.get("runtime") or _DEFAULT_RUNTIME,
             handler=wire.get("handler") or _DEFAULT_HANDLER,
             description=wire.get("description") or "",
             purpose=wire.get("purpose") or "",
             capabilities=wire.get("capabilities") or (),
-            python=wire.get("python") or _DEFAULT_PYTHON,
+            program=wire.get("program"),
         )
 
     def introduction(self) -> Event:

@@ -15,6 +15,7 @@ from raworc_runner.log_files import LogFiles
 from raworc_runner.log_pump import LogPump, LogStream
 from raworc_runner.processes import MARK
 from raworc_runner.reaper import Reaper
+from raworc_runner.runtimes import command
 
 # Where a runtime finds its channel.
 _ORDERS_FD, _EVENTS_FD = 3, 4
@@ -51,14 +52,16 @@ class Launcher:
         self._started = 0
 
     def start(self, agent: Agent) -> AgentProcess:
-        """Start the process of an agent; an OSError says that its interpreter is not there."""
+        """Start the process of an agent; an OSError says why that is not possible."""
+        folder = self._folders.agents / agent.name
+        arguments = command(agent, self._folders.runtimes, folder)
         orders, events, *outputs = (_pipe() for _ in range(2 + len(_STREAMS)))
         theirs = (orders.read, events.write, *(output.write for output in outputs))
         ours = (orders.write, events.read, *(output.read for output in outputs))
         self._started += 1
         mark = f"{agent.name}-{self._started}"
         environment = {**self._environment, MARK: mark}
-        spawn = partial(_spawn, self._command(agent), environment, theirs)
+        spawn = partial(_spawn, arguments, environment, theirs)
         try:
             pid, ending = self._reaper.spawn(spawn)
         except OSError:
@@ -70,17 +73,6 @@ class Launcher:
             files = LogFiles(self._folders.logs, agent.name, name)
             self._pump.add(output.read, LogStream(agent.name, files, mirror_fd))
         return AgentProcess(agent, pid, mark, Channel(events.read, orders.write), ending)
-
-    def _command(self, agent: Agent) -> list[str]:
-        # Unbuffered, so that a log shows what an agent printed before it hung or died.
-        start = self._folders.runtimes / "python" / "start.py"
-        return [
-            agent.python,
-            "-u",
-            str(start),
-            str(self._folders.agents / agent.name),
-            agent.handler,
-        ]
 
 
 def _pipe() -> Pipe:
@@ -96,11 +88,11 @@ def _close(fds: Sequence[int]) -> None:
         os.close(fd)
 
 
-def _spawn(command: list[str], environment: Mapping[str, str], fds: Sequence[int]) -> int:
+def _spawn(arguments: list[str], environment: Mapping[str, str], fds: Sequence[int]) -> int:
     orders, events, stdout, stderr = fds
     return os.posix_spawn(
-        command[0],
-        command,
+        arguments[0],
+        arguments,
         environment,
         file_actions=(
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

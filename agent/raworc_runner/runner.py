@@ -151,17 +151,18 @@ class Runner:
         kind = event.get("type")
         if kind == "ready":
             process.is_ready = True
-        elif kind == "failed" and not process.is_ready:
+        elif kind == "failed" and event.get("turn") is None:
             process.failure = event
         if process is not self._process or self._turn is None:
             return
         is_ours = event.get("turn") == self._turn
+        is_unloaded = process.failure is event and not process.is_ready
         if kind == "ready":
             self._tell_loaded(self._turn)
         elif kind in {"piece", "answer"} and is_ours:
             is_last = kind == "answer" and event.get("is_last") is True
             self._pass_text(str(kind), self._turn, str(event.get("text", "")), is_last=is_last)
-        elif kind == "failed" and (is_ours or process.failure is event):
+        elif kind == "failed" and (is_ours or is_unloaded):
             self._fail(self._turn, str(event.get("reason")), str(event.get("message")))
 
     def _pass_text(self, kind: str, turn: int, text: str, *, is_last: bool) -> None:
@@ -197,7 +198,7 @@ class Runner:
     def _tell_ended(self, process: AgentProcess) -> None:
         turn, failure = self._turn or 0, process.failure
         if failure is not None:
-            # It came before the order did.
+            # It came before the order did, or the process has ended because of it.
             self._fail(turn, str(failure.get("reason")), str(failure.get("message")))
             return
         code = process.ending.exit_code

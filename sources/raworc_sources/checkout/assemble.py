@@ -40,13 +40,14 @@ def agent_entry(
     """Write what the host reads of an agent; what the Space says goes before the manifest."""
     return {
         "name": agent.name,
-        "runtime": manifest.runtime,
+        # As the runner knows it, which is without a version.
+        "runtime": "python",
         "handler": manifest.handler,
         "description": agent.description or manifest.description,
         "purpose": agent.purpose or manifest.purpose,
         "capabilities": manifest.capabilities,
         "metadata": dict(manifest.metadata),
-        "python": installation.python,
+        "program": installation.python,
     }
 
 

@@ -96,14 +96,14 @@ class Bed:
         """Put an agent into the image."""
         (self.agents / name).mkdir()
         (self.agents / name / "main.py").write_text(code)
-        self._list({"name": name, "python": sys.executable, **entry})
+        self._list({"name": name, "program": sys.executable, **entry})
 
     def example(self, name: str, **entry: Any) -> None:  # noqa: ANN401 - JSON
         """Put one of the repository's examples into the image."""
         source = ROOT / "examples" / "agents" / name
         (self.agents / name).symlink_to(source)
         manifest = json.loads((source / "raworc.json").read_text())
-        self._list({"name": name, "python": sys.executable, **manifest, **entry})
+        self._list({"name": name, "program": sys.executable, **manifest, **entry})
 
     def start(self, *, wait: bool = True) -> Pod:
         """Start a pod; ``wait`` for its claim."""

@@ -174,7 +174,7 @@ def test_an_agent_that_cannot_be_loaded_says_why(
 
 
 def test_an_interpreter_that_is_not_there_is_a_failure_to_load(bed: Bed) -> None:
-    bed.agent("lost", "", python="/nowhere/python3")
+    bed.agent("lost", "", program="/nowhere/python3")
     bed.example("echo")
     bed.start()
     reason, words = failure(bed.api.ask("@lost hi"))
@@ -358,7 +358,7 @@ def test_the_streamer_example_counts_with_its_dependency(bed: Bed, tmp_path: Pat
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path} exec {sys.executable} "$@"\n')
     python.chmod(0o755)
-    bed.example("streamer", python=str(python))
+    bed.example("streamer", program=str(python))
     bed.start()
     assert bed.api.ask("Count to 3, please")["content"] == "I, II, III."
     assert bed.api.pieces[0]["text"] == "I, "

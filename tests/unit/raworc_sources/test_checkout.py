@@ -275,7 +275,7 @@ def test_the_whole_of_a_checkout(folder: Path, tmp_path: Path) -> None:
     (first, second) = json.loads((context / "agents.json").read_text())
     assert (first["name"], second["name"]) == ("echo", "again")
     assert (first["description"], first["purpose"]) == ("of the space", "answers")
-    assert first["python"] == "/opt/raworc/venvs/echo/bin/python"
+    assert first["program"] == "/opt/raworc/venvs/echo/bin/python"
     assert (context / "agents" / "echo" / "main.py").read_text() == HANDLER
     assert not (context / "agents" / "echo" / ".git").exists()
     assert (context / "venvs").is_dir()

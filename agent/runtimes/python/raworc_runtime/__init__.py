@@ -1,1 +1,4 @@
-"""What loads a Python agent: it runs under the agent's own interpreter, standard library only."""
+"""What loads a Python agent, under its own interpreter, or runs a binary for each message.
+
+Standard library only.
+"""

@@ -1,4 +1,10 @@
-"""Gets the answer out of whatever a handler returns."""
+"""Gets the answer out of whatever a handler returns.
+
+What is awaited runs in one event loop, which agents keep their clients and background tasks in. It
+is the main thread's, as libraries that handle signals or start processes want it, and it runs
+whenever the agent does not hold that thread: while an answer is awaited, and between turns, where
+the wait for the next order is a task like any other.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -6,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from raworc_runtime.channel import whole_characters
 
 if TYPE_CHECKING:
-    from asyncio import Runner
+    from asyncio import AbstractEventLoop, Future, Runner
 
 MAX_BYTES = 16 * 1024 * 1024
 
@@ -50,8 +56,20 @@ class Answers:
             pieces.add(piece)
         return ""
 
+    def wait_readable(self, fd: int) -> None:
+        """Wait until there is something to read; what the agent left in its event loop goes on."""
+        if self._runner is None:
+            # The read that follows waits.
+            return
+        self._run(_readable(self._runner.get_loop(), fd))
+
+    def close(self) -> None:
+        """End what is left in the event loop, so that the agent's clean-up runs."""
+        if self._runner is not None:
+            self._runner.close()
+
     def _run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
-        """Run in the one event loop, which stays: agents keep their clients in it."""
+        """Run in the one event loop, which stays."""
         if self._runner is None:
             import asyncio  # noqa: PLC0415 - takes longer than all the rest; most agents need none
 
@@ -73,6 +91,20 @@ class _Pieces:
             raise AnswerTooLargeError
         if text:
             self._on_piece(text)
+
+
+async def _readable(loop: "AbstractEventLoop", fd: int) -> None:
+    is_readable = loop.create_future()
+    loop.add_reader(fd, _settle, is_readable)
+    try:
+        await is_readable
+    finally:
+        loop.remove_reader(fd)
+
+
+def _settle(is_readable: "Future[None]") -> None:
+    if not is_readable.done():
+        is_readable.set_result(None)
 
 
 async def _awaited(result: Awaitable[Result]) -> Result:

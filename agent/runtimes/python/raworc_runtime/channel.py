@@ -5,12 +5,13 @@ anything nested. An order is ``{type: order, turn, text, is_last}``, in as many 
 together they are ``{message, context}`` as JSON. The runner is told ``{type: ready}`` once, then
 for each turn any number of ``{type: piece, turn, text}``, which are shown as they come and belong
 to the answer, and at the end ``{type: answer, turn, text, is_last}`` in as many parts, or
-``{type: failed, turn, reason, message}``. A ``failed`` without a turn says that nothing was loaded.
+``{type: failed, turn, reason, message}``. A ``failed`` without a turn says that nothing was loaded,
+or, after ``ready``, why the process is about to end.
 """
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 _ORDERS_FD, _EVENTS_FD = 3, 4
@@ -29,18 +30,24 @@ class Channel:
             # Programs that the agent starts have no business here.
             os.set_inheritable(fd, False)  # noqa: FBT003 - the name says it
 
-    def orders(self) -> Iterator[dict[str, Any]]:
-        """Wait for one order after the other, until the runner closes the channel."""
-        with open(_ORDERS_FD, "rb") as frames:
-            texts: list[str] = []
-            while length := frames.read(_LENGTH):
-                part = json.loads(frames.read(int.from_bytes(length, "big")))
-                texts.append(part["text"])
-                if part["is_last"]:
-                    self._turn = part["turn"]
-                    order = json.loads("".join(texts))
-                    texts.clear()
-                    yield order
+    def orders(self, wait: Callable[[int], None] = lambda _: None) -> Iterator[dict[str, Any]]:
+        """Wait for one order after the other, until the runner closes the channel.
+
+        ``wait`` may use the time until the descriptor can be read.
+        """
+        texts: list[str] = []
+        while True:
+            wait(_ORDERS_FD)
+            length = _read(_LENGTH)
+            if not length:
+                return
+            part = json.loads(_read(int.from_bytes(length, "big")))
+            texts.append(part["text"])
+            if part["is_last"]:
+                self._turn = part["turn"]
+                order = json.loads("".join(texts))
+                texts.clear()
+                yield order
 
     def tell_ready(self) -> None:
         """Say that the agent is loaded."""
@@ -70,6 +77,14 @@ class Channel:
         except BrokenPipeError:
             # The runner has dismissed this process: nobody waits for what it has to say.
             raise SystemExit from None
+
+
+def _read(length: int) -> bytes:
+    """Read so many bytes, and none that come after them; fewer only where the channel ends."""
+    read = bytearray()
+    while len(read) < length and (chunk := os.read(_ORDERS_FD, length - len(read))):
+        read += chunk
+    return bytes(read)
 
 
 def _parts(text: str) -> Iterator[tuple[str, bool]]:

@@ -28,9 +28,12 @@ def serve(folder: str, name: str) -> None:
     if handler is None:
         return
     channel.tell_ready()
-    for order in channel.orders():
-        with _Told(channel, folder, "AgentError"):
-            channel.tell_answer(_answer(handler, answers, order))
+    try:
+        for order in channel.orders(answers.wait_readable):
+            with _Told(channel, folder, "AgentError"):
+                channel.tell_answer(_answer(handler, answers, order))
+    finally:
+        answers.close()
 
 
 def _exit(number: int, _: FrameType | None) -> None:
