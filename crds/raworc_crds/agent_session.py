@@ -57,6 +57,7 @@ class SessionReason(StrEnum):
     CRASH_LOOP = "CrashLoop"
     EVICTED = "Evicted"
     POD_FAILED = "PodFailed"
+    POD_OUTDATED = "PodOutdated"
     NODE_LOST = "NodeLost"
     HOST_REPORTED = "HostReported"
     NOT_REPORTED = "NotReported"

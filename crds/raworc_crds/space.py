@@ -225,7 +225,7 @@ class Build(Observed):
     )
     operator_version: Annotated[str, StringConstraints(max_length=64)] | None = Field(
         None,
-        description="The operator that saw the build fail; another version tries it again.",
+        description="The version of the operator that decided on it; another looks at it anew.",
     )
 
 

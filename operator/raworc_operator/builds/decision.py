@@ -27,6 +27,7 @@ class Step(StrEnum):
     """What a space's build needs next."""
 
     RESOLVE = "resolve"
+    RENEW = "renew"
     FOLLOW = "follow"
     REST = "rest"
 
@@ -42,12 +43,26 @@ def former_build(space: Manifest) -> Build | None:
         return None
 
 
+def good_image(space: Manifest) -> str | None:
+    """Return the image of new sessions: the last good one.
+
+    One of a build that does not tell its operator's version has no runner: it was made when a
+    session's pod had one container, and none of today's can run it (docs/decisions/0030).
+    """
+    status = space.get("status") or {}
+    build = status.get("build")
+    image: str | None = status.get("image")
+    return None if build and not build.get("operatorVersion") else image
+
+
 def next_step(space: Manifest, now: datetime) -> Step:
     """Decide from the status alone, so that an operator that comes back carries on."""
     build = former_build(space)
     observed = (space.get("status") or {}).get("observedGeneration")
     if build is None or observed != space["metadata"].get("generation"):
         return Step.RESOLVE
+    if is_of_other_version(build) and build.state is not BuildState.FAILED and build.agents:
+        return Step.RENEW
     if build.state in {BuildState.PENDING, BuildState.BUILDING}:
         return Step.FOLLOW if build.agents else Step.RESOLVE
     if is_retried(build) and seconds_to_retry(build, now) <= 0:
@@ -63,14 +78,15 @@ def is_retried(build: Build) -> bool:
     """
     if build.state is not BuildState.FAILED:
         return False
-    return is_unresolved(build) or _is_of_surroundings(build) or _is_of_other_version(build)
+    return is_unresolved(build) or _is_of_surroundings(build) or is_of_other_version(build)
 
 
 def _is_of_surroundings(build: Build) -> bool:
     return build.reason in PASSING
 
 
-def _is_of_other_version(build: Build) -> bool:
+def is_of_other_version(build: Build) -> bool:
+    """Say whether an operator of another version decided on a build."""
     return build.operator_version != __version__
 
 
@@ -88,7 +104,7 @@ def seconds_to_retry(build: Build, now: datetime) -> float:
 def _retry_delay(build: Build, tried: datetime) -> float:
     if is_unresolved(build):
         return _MENDED_SECONDS
-    if _is_of_other_version(build):
+    if is_of_other_version(build):
         return 0.0
     return growing_delay(build, tried)
 
@@ -104,6 +120,11 @@ def seconds_to_wait(build: Build, now: datetime) -> float:
     if build.reason == SpaceReason.RESOLVING:
         return _ASKING_SECONDS
     return growing_delay(build, now)
+
+
+def seconds_to_renew(error: SourceError) -> float:
+    """Say in how many seconds the sources are asked again for a build of another version."""
+    return _ASKING_SECONDS if error.is_pending else _FIRST_RETRY_SECONDS
 
 
 def failed_before(build: Build | None, key: str, rebuild: str | None) -> bool:

@@ -14,11 +14,13 @@ from raworc_operator.builds.decision import (
     Step,
     failed_before,
     former_build,
+    good_image,
     growing_delay,
     is_retried,
     new_build,
     next_step,
     pinned_agents,
+    seconds_to_renew,
     seconds_to_retry,
     seconds_to_wait,
     unresolved_build,
@@ -76,8 +78,7 @@ class Pass:
     @property
     def former_image(self) -> str | None:
         """The last good image."""
-        image: str | None = (self.space.get("status") or {}).get("image")
-        return image
+        return good_image(self.space)
 
 
 def reconcile_build(work: Pass) -> Progress:
@@ -89,6 +90,8 @@ def reconcile_build(work: Pass) -> Progress:
     match next_step(work.space, now):
         case Step.RESOLVE:
             return _resolve(work, former)
+        case Step.RENEW if former is not None:
+            return _renew(work, former)
         case Step.FOLLOW if former is not None:
             return _follow(work, former)
     retry = seconds_to_retry(former, now) if former and is_retried(former) else None
@@ -105,6 +108,27 @@ def _resolve(work: Pass, former: Build | None) -> Progress:
         return _begin(work, new_build(agents, key, work.spec.rebuild, former, began), agents, base)
     except SourceError as error:
         return _unresolved(work, former, error)
+
+
+def _renew(work: Pass, former: Build) -> Progress:
+    """Look at a build of another version: the same commits may become another image now."""
+    agents = pinned_agents(work.spec.agents, former)
+    began = time_text(work.context.now())
+    try:
+        base = _base_image(work)
+        key = build_key(agents, base, work.context.settings.kaniko_image)
+        return _begin(work, new_build(agents, key, former.rebuild, former, began), agents, base)
+    except SourceError as error:
+        # What has an image goes on as it is; what has none says that it waits.
+        is_usable = work.former_image is not None
+        state = former.state if is_usable else BuildState.PENDING
+        waiting = former.model_copy(update={"state": state})
+        return Progress(waiting, work.former_image, str(error), seconds_to_renew(error))
+
+
+def _base_image(work: Pass) -> str:
+    wanted = Resolve(asker=work.asker, refs=(), base_image=work.context.settings.base_image)
+    return work.context.sources.resolve(wanted).base_image
 
 
 def _pin(work: Pass) -> tuple[list[PinnedAgent], str]:
@@ -212,10 +236,8 @@ def _follow(work: Pass, build: Build) -> Progress:
 
 def _again(work: Pass, build: Build) -> Progress:
     """Begin a build whose Job is gone with the commits that it had."""
-    wanted = Resolve(asker=work.asker, refs=(), base_image=work.context.settings.base_image)
     try:
-        base = work.context.sources.resolve(wanted).base_image
-        return _begin(work, build, pinned_agents(work.spec.agents, build), base)
+        return _begin(work, build, pinned_agents(work.spec.agents, build), _base_image(work))
     except SourceError as error:
         return _wait(work, build, error)
 

@@ -26,6 +26,7 @@ _MENDABLE = {
     SessionReason.UNSCHEDULABLE,
     SessionReason.CRASH_LOOP,
     SessionReason.POD_FAILED,
+    SessionReason.POD_OUTDATED,
 }
 
 Builder = Callable[[SessionSnapshot], Manifest]

@@ -28,6 +28,7 @@ def pod_blocker(pod: Manifest) -> Blocker | None:
         or _unschedulable(pod)
         or (None if is_going(pod) else _first(pod, _waiting) or _first(pod, _container_ended))
         or _unreachable(pod)
+        or _outdated(pod)
     )
 
 
@@ -108,6 +109,18 @@ def _unreachable(pod: Manifest) -> Blocker | None:
         return None
     node = (pod.get("spec") or {}).get("nodeName", "")
     return Blocker(SessionReason.NODE_LOST, f"Node '{node}' does not answer.")
+
+
+def _outdated(pod: Manifest) -> Blocker | None:
+    # Version 0.1.0 ran host and agents in one container, and hosts asked another port of the API.
+    names = {one["name"] for one in pod["spec"]["containers"]}
+    if is_going(pod) or {HOST_CONTAINER, AGENT_CONTAINER} <= names:
+        return None
+    words = (
+        "An earlier version of Raworc made this pod; its host does not reach the API any more. The"
+        " pod is replaced once the Space is built for this version."
+    )
+    return Blocker(SessionReason.POD_OUTDATED, words)
 
 
 def containers_of(pod: Manifest) -> list[Mapping[str, Any]]:

@@ -16,6 +16,7 @@ from raworc_kube.objects import (
     is_owned_by,
     parse_time,
 )
+from raworc_operator.builds.decision import good_image
 from raworc_operator.sessions.pod_status import Blocker, containers_of, is_ready
 
 # How often the pods of the session were replaced before this one; written when a pod is made.
@@ -68,7 +69,7 @@ class SessionSnapshot:
     @property
     def image(self) -> str | None:
         """The image that a new pod of the session would run."""
-        return _status_of(self.space).get("image")
+        return good_image(self.space or {})
 
     @property
     def pod_presence(self) -> Presence:

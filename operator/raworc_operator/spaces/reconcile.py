@@ -21,6 +21,7 @@ from raworc_kube.objects import (
     condition,
     is_going,
 )
+from raworc_operator.builds.decision import good_image
 from raworc_operator.builds.images import sweep_images
 from raworc_operator.builds.reconcile import Pass, Progress, reconcile_build
 from raworc_operator.context import Context
@@ -182,7 +183,7 @@ def _apply_or_delete(context: Context, key: Key, wanted: Manifest | None) -> Man
 def _concerns_sessions(space: Manifest, progress: Progress) -> bool:
     status = space.get("status") or {}
     changed = status.get("observedGeneration") != space["metadata"].get("generation")
-    return changed or status.get("image") != progress.image
+    return changed or good_image(space) != progress.image
 
 
 def _report(context: Context, space: Manifest, status: SpaceStatus) -> None:

@@ -92,6 +92,14 @@ def pod(*conditions: Mapping[str, str], number: int = 0, **status: Any) -> Manif
     return owned("Pod", {"conditions": list(conditions), **status}, annotations=annotations)
 
 
+def build_pods(build: str, **ended: Any) -> Manifest:  # noqa: ANN401
+    """The pod of a build that ended."""
+    labels = {"batch.kubernetes.io/job-name": f"build-{build}", "raworc.dev/component": "build"}
+    status = {"containerStatuses": [{"name": "kaniko", "state": {"terminated": ended}}]}
+    metadata = {"name": "p", "namespace": "raworc-team", "labels": labels, "uid": "p"}
+    return {"kind": "Pod", "metadata": metadata, "status": status}
+
+
 def claim(phase: str = "Bound") -> Manifest:
     """The claim of the session's volume."""
     return owned("PersistentVolumeClaim", {"phase": phase})

@@ -1,19 +1,19 @@
 """Whole passes over sessions and spaces, on a cluster in memory."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.sources import FakeSources
-from tests.unit.raworc_operator.fakes import FakeCluster
+from tests.unit.raworc_operator.conftest import DIGEST, INSIDE, TALK, TEAM, Bed, reasons
 from tests.unit.raworc_operator.samples import (
     NOON,
     READY,
     RUNNING,
     SETTINGS,
+    build_pods,
     claim,
     pod,
     session,
@@ -28,7 +28,7 @@ from raworc_kube.errors import (
     ObjectConflictError,
     RefusedError,
 )
-from raworc_kube.objects import JOB, POD, SECRET, SESSION, SPACE, Key, Manifest
+from raworc_kube.objects import JOB, POD, SECRET, SESSION, Key, Manifest
 from raworc_operator.builds.images import remove_gone_spaces
 from raworc_operator.context import Context
 from raworc_operator.nodes import OUT_OF_SERVICE_TAINT
@@ -44,48 +44,6 @@ from raworc_sources.problems import (
     SourceError,
     UnreachableError,
 )
-
-INSIDE = "raworc-team"
-TALK = Key(SESSION, "talk", INSIDE)
-TEAM = Key(SPACE, "team")
-DIGEST = "sha256:" + "d" * 64
-
-
-@dataclass(frozen=True)
-class Bed:
-    """A context in memory, and handles on its parts."""
-
-    cluster: FakeCluster
-    sources: FakeSources
-    context: Context
-
-    def session(self) -> Manifest:
-        """Make one pass over the session, and return its status."""
-        reconcile_session(self.context, INSIDE, "talk")
-        found: Manifest = self.cluster.objects[TALK]["status"]
-        return found
-
-    def space(self) -> Manifest:
-        """Make one pass over the space, and return its status."""
-        reconcile_space(self.context, "team")
-        found: Manifest = self.cluster.objects[TEAM]["status"]
-        return found
-
-    def woken(self) -> set[str]:
-        """Name the sessions that want a turn."""
-        return {key.name for key in self.context.session_queue._due if isinstance(key, Key)}
-
-
-@pytest.fixture
-def bed() -> Bed:
-    cluster, sources = FakeCluster(), FakeSources()
-    queues = (WorkQueue("sessions", 0), WorkQueue("spaces", 0))
-    context = Context(cluster, sources, SETTINGS, *queues, now=lambda: NOON)
-    return Bed(cluster, sources, context)
-
-
-def reasons(status: Manifest) -> dict[str, str]:
-    return {condition["type"]: condition["reason"] for condition in status["conditions"]}
 
 
 def test_a_session_that_is_gone_is_no_error(bed: Bed) -> None:
@@ -144,13 +102,6 @@ def built(bed: Bed) -> str:
     build: str = bed.space()["build"]["id"]
     bed.sources.images["raworc_space_team", build] = DIGEST
     return build
-
-
-def build_pods(build: str, **ended: Any) -> Manifest:  # noqa: ANN401
-    labels = {"batch.kubernetes.io/job-name": f"build-{build}", "raworc.dev/component": "build"}
-    status = {"containerStatuses": [{"name": "kaniko", "state": {"terminated": ended}}]}
-    metadata = {"name": "p", "namespace": INSIDE, "labels": labels, "uid": "p"}
-    return {"kind": "Pod", "metadata": metadata, "status": status}
 
 
 def test_a_new_space_begins_a_build(bed: Bed) -> None:
