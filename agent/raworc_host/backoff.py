@@ -19,14 +19,14 @@ class Backoff:
         cap = min(1.0, self._longest) if self._tries < _IMPATIENT_TRIES else self._longest
         delay = min(_SHORTEST * (1 << min(self._tries, 16)), cap)
         self._tries += 1
-        return delay * _jitter()
+        return delay * jitter()
 
     def reset(self) -> None:
         """Begin anew, after a success."""
         self._tries = 0
 
 
-def _jitter() -> float:
+def jitter() -> float:
     """Return a number of [0.5, 1], so that hosts do not come back all at once.
 
     Not from ``random``, whose import takes as long as a request.

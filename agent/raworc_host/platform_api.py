@@ -3,12 +3,14 @@
 import json
 from typing import Any, TypeVar
 
+from raworc_host.backoff import jitter
 from raworc_host.connection import Body, Connection, Interrupt, Response, Whole
 from raworc_host.conversation import Answer, Attempt, Claim, Json, Message
 from raworc_host.pod_token import PodToken
 
 _BASE = "/api/v0/host"
-POLL_SECONDS = 25
+# Below the minute after which many a proxy ends a request that is silent.
+POLL_SECONDS = 55
 HEARTBEAT_SECONDS = 20
 _REQUEST_SECONDS = 10.0
 _ANSWER_SECONDS = 30.0
@@ -57,9 +59,10 @@ class PlatformApi:
 
     def next_message(self, interrupt: Interrupt) -> Message | None:
         """Wait for the next message; none came when the answer is None."""
-        timeout = POLL_SECONDS + _POLL_MARGIN_SECONDS
-        path = f"messages/next?wait={POLL_SECONDS}"
-        reply = self._ask("GET", path, timeout=timeout, interrupt=interrupt)
+        # Spread, so that hosts that came back together do not ask together from then on.
+        wait = round(POLL_SECONDS * (1 + jitter()) / 2, 2)
+        timeout = wait + _POLL_MARGIN_SECONDS
+        reply = self._ask("GET", f"messages/next?wait={wait}", None, timeout, interrupt)
         return _understood(Message, reply) if reply else None
 
     def post_answer(self, answer: Answer) -> Message | None:

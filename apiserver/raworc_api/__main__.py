@@ -58,6 +58,7 @@ def _run(context: Context, admin_password: str) -> None:
         carried_hints(context.bus, _peers(context)),
         ensured_admin(services.accounts, admin_password),
         services.looks.running,
+        services.leases.running,
         running_mirror(mirror),
     ]
     if (tls_dir := context.settings.hosts_tls_dir) is not None:

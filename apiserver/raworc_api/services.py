@@ -22,6 +22,7 @@ from raworc_api.core.looks import Looks, Question
 from raworc_api.core.security import Passwords, Tokens
 from raworc_api.core.threads import Threads
 from raworc_api.core.wake import ACCOUNT, SESSION, Bus
+from raworc_api.host.leases import Leases
 from raworc_api.host.pods import PodReader
 from raworc_api.host.service import HostService
 from raworc_api.host.waiting import TurnWaiter
@@ -74,6 +75,7 @@ class Services:
     pods: PodReader
     host: HostService
     waiter: TurnWaiter
+    leases: Leases
     threads: ThreadPools
     tokens: Tokens
     bus: Bus
@@ -111,6 +113,7 @@ def make_services(context: Context, alive: Callable[[], bool]) -> Services:
     spaces = SpaceService(database, bus)
     pods = PodReader(context.cluster, prefix)
     host = HostService(context.databases.hosts, bus)
+    leases = Leases(context.databases.hosts, bus, threads.hosts)
     return Services(
         accounts=accounts,
         spaces=spaces,
@@ -121,7 +124,8 @@ def make_services(context: Context, alive: Callable[[], bool]) -> Services:
         events=EventService(database, bus, accounts, threads.requests, stopping),
         pods=pods,
         host=host,
-        waiter=TurnWaiter(host, bus, threads.hosts, stopping),
+        waiter=TurnWaiter(host, bus, leases, threads.hosts, stopping),
+        leases=leases,
         threads=threads,
         tokens=context.tokens,
         bus=bus,

@@ -20,7 +20,7 @@ from tests.support.memory_cluster import MemoryCluster
 
 from raworc_api.accounts.tables import Account, RoleBinding
 from raworc_api.app import create_apps
-from raworc_api.cluster import PodIdentity
+from raworc_api.cluster import Cluster, PodIdentity
 from raworc_api.core.database import Database, Databases, open_database
 from raworc_api.core.peers import PATH, Peer
 from raworc_api.core.security import Keys, Tokens
@@ -39,7 +39,7 @@ _SECONDS = 15
 class Replica:
     """One server, in a thread of its own, with its three ports."""
 
-    def __init__(self, database: Database, cluster: MemoryCluster) -> None:
+    def __init__(self, database: Database, cluster: Cluster) -> None:
         self.sockets = [_listening() for _ in range(3)]
         self.url, self.hosts_url, self.probes_url = map(_url, self.sockets)
         self.bus = Bus()
@@ -98,7 +98,7 @@ class _Fan:
 
 
 @contextmanager
-def running_replicas(engine: Engine, cluster: MemoryCluster, count: int) -> Iterator[list[Replica]]:
+def running_replicas(engine: Engine, cluster: Cluster, count: int) -> Iterator[list[Replica]]:
     """Run replicas that know one another."""
     database = open_database(engine)
     replicas = [Replica(database, cluster) for _ in range(count)]

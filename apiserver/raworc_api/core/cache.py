@@ -32,3 +32,10 @@ class ExpiringCache(Generic[Value]):
             self._entries[key] = (self._clock() + seconds, value)
             if len(self._entries) > self._size:
                 self._entries.popitem(last=False)
+
+    def take(self, key: Hashable) -> tuple[Value] | None:
+        """Return the kept answer, as ``get`` does, and forget it."""
+        found = self.get(key)
+        with self._lock:
+            self._entries.pop(key, None)
+        return found

@@ -5,9 +5,13 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-# What probes and peers ask every second tells nobody anything.
-_QUIET = ("/health", "/ready", "/internal/wake", "/api/v0/health", "/api/v0/ready")
-_ACCESS_PATH = 2
+# What probes, peers and hosts ask all day tells nobody anything; hosts only where it goes well.
+_QUIET = {"/health", "/ready", "/internal/wake", "/api/v0/health", "/api/v0/ready"}
+_QUIET_OF_HOSTS = {
+    f"/api/v0/host/{request}" for request in ("messages/next", "heartbeat", "pieces")
+}
+_ACCESS_PATH, _ACCESS_STATUS = 2, 4
+_FIRST_FAILURE = 400
 
 
 class JsonLine(logging.Formatter):
@@ -28,9 +32,11 @@ class JsonLine(logging.Formatter):
 
 def is_worth_a_line(record: logging.LogRecord) -> bool:
     """Leave out requests that come all day."""
-    if not isinstance(record.args, tuple) or len(record.args) <= _ACCESS_PATH:
+    if not isinstance(record.args, tuple) or len(record.args) <= _ACCESS_STATUS:
         return True
-    return str(record.args[_ACCESS_PATH]).partition("?")[0] not in _QUIET
+    path = str(record.args[_ACCESS_PATH]).partition("?")[0]
+    has_failed = int(str(record.args[_ACCESS_STATUS])) >= _FIRST_FAILURE
+    return path not in _QUIET and (has_failed or path not in _QUIET_OF_HOSTS)
 
 
 def configure_logs() -> None:

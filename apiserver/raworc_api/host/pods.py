@@ -4,6 +4,8 @@ import time
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from jose import JWTError, jwt
+
 from raworc_api.cluster import Cluster, PodIdentity
 from raworc_api.core.cache import ExpiringCache
 from raworc_api.core.problems import (
@@ -16,9 +18,12 @@ from raworc_crds.names import SESSION_ACCOUNT
 from raworc_kube.errors import ClusterError
 
 # A token ends with its pod. That it is believed for a while after opens nothing: which pod is the
-# host of a session is the database's word, and a claim asks the cluster if the pod exists.
+# host of a session is the database's word, and a claim asks the cluster if the pod exists. Never
+# is a token believed beyond the end that it names. Hosts poll once a minute, and would have each
+# poll cost a review if tokens were kept for less than some polls.
 _KEPT_TOKENS = 16_384
-_KEPT_SECONDS = 30
+_KEPT_SECONDS = 600.0
+_UNDATED_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class PodReader:
     def read(self, token: str) -> HostPod:
         """Return the pod that a token proves, if it is a session's pod."""
         pod = self._read(token)
-        self.kept.put(_key(token), pod, _KEPT_SECONDS)
+        self.kept.put(_key(token), pod, min(_KEPT_SECONDS, _seconds_left(token)))
         return pod
 
     def _read(self, token: str) -> HostPod:
@@ -76,6 +81,14 @@ class PodReader:
 
 def _key(token: str) -> bytes:
     return sha256(token.encode()).digest()
+
+
+def _seconds_left(token: str) -> float:
+    """Say for how long a token that was reviewed goes on to be good."""
+    try:
+        return float(jwt.get_unverified_claims(token)["exp"]) - time.time()
+    except (JWTError, KeyError):
+        return _UNDATED_SECONDS
 
 
 def session_pod(identity: PodIdentity, namespace_prefix: str) -> HostPod:

@@ -15,6 +15,7 @@ from raworc_api.core.problems import (
     documented,
 )
 from raworc_api.host.schemas import (
+    MAX_WAIT_SECONDS,
     AnswerBody,
     ClaimView,
     EmptyBody,
@@ -54,7 +55,7 @@ async def take_message(
     pod: SessionPod,
     waiter: Waiter,
     request: Request,
-    wait: Annotated[float, Query(ge=0, le=60, description="Seconds to wait.")] = 25,
+    wait: Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS, description="Seconds to wait.")] = 25,
 ) -> TurnView | Response:
     """Wait for the next message to answer."""
     turn = await waiter.wait(pod, wait, request.is_disconnected)
@@ -67,7 +68,9 @@ async def keep_turn(
     body: HeartbeatBody,
     waiter: Waiter,
     request: Request,
-    wait: Annotated[float, Query(ge=0, le=60, description="Seconds to wait for news.")] = 0,
+    wait: Annotated[
+        float, Query(ge=0, le=MAX_WAIT_SECONDS, description="Seconds to wait for news.")
+    ] = 0,
 ) -> HeartbeatView:
     """Say that a turn goes on, and wait for what is to be done about it."""
     cancel = await waiter.wait_for_cancel(pod, body, wait, request.is_disconnected)

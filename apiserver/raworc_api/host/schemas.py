@@ -12,6 +12,7 @@ from raworc_crds.space import AgentName
 MAX_ANSWER = 16 * 1024 * 1024
 MAX_PIECE = 256 * 1024
 MAX_REASON_TEXT = 8192
+MAX_WAIT_SECONDS = 60
 
 
 def _repaired(text: str) -> str:

@@ -68,10 +68,15 @@ class HostService:
 
     def begin_heartbeat(self, pod: HostPod, body: HeartbeatBody) -> str:
         """Note that a turn goes on; return the topic on which its host waits for news."""
+        now = datetime.now(UTC)
         with self.database() as db:
             turn = _running_turn(db, pod, body.message_id, body.attempt)
-            repository.note_activity(db, turn.session_id, datetime.now(UTC))
+            repository.note_activity(db, turn.session_id, now, now + turns.LEASE)
+            if turn.host_silent:
+                turns.report(db, _hosted(db, pod), pod.uid, HostState.BUSY)
             db.commit()
+        if turn.host_silent:
+            self.bus.publish(session_topic(turn.session_id))
         return session_topic(turn.session_id)
 
     def running_turn(self, pod: HostPod, body: HeartbeatBody) -> repository.Turn:

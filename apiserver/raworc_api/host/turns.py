@@ -3,13 +3,14 @@
 Every function here works on a session whose row the transaction has locked.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from raworc_api.core.database import Transaction
 from raworc_api.host.schemas import (
     MAX_ANSWER,
     MAX_REASON_TEXT,
+    MAX_WAIT_SECONDS,
     AnswerBody,
     AnswerStatus,
     FailureReason,
@@ -26,6 +27,9 @@ from raworc_crds.agent_session import KIND
 from raworc_crds.host_report import HostState
 
 MAX_LOSSES = 3
+# How long a host's word holds: the longest wait that it may ask for, and a minute in which to find
+# another replica and to be noted there.
+LEASE = timedelta(seconds=MAX_WAIT_SECONDS + 60)
 _HISTORY_ROWS = 200
 _HISTORY_BYTES = 4 * 1024 * 1024
 
@@ -83,9 +87,25 @@ def report(
     db: Transaction, session: SessionRecord, pod_uid: str | None, state: HostState | None
 ) -> None:
     """Note who is the host and what it is at, and let the cluster know soon if that is new."""
-    if (session.host_pod_uid, session.host_state) == (pod_uid, state):
-        return
-    session.host_pod_uid, session.host_state = pod_uid, state
+    session.host_lease_until = None if pod_uid is None else datetime.now(UTC) + LEASE
+    before = (session.host_pod_uid, session.host_state, session.host_silent)
+    session.host_pod_uid, session.host_state, session.host_silent = pod_uid, state, False
+    if before != (pod_uid, state, False):
+        _show(db, session)
+
+
+def end_lease(db: Transaction, session: SessionRecord, now: datetime) -> bool:
+    """Note that a host is silent, if its lease has ended; say whether that was to be noted."""
+    if session.host_lease_until is None or session.host_lease_until >= now:
+        return False
+    session.host_lease_until = None
+    session.host_silent = session.host_state is not None
+    if session.host_silent:
+        _show(db, session)
+    return True
+
+
+def _show(db: Transaction, session: SessionRecord) -> None:
     session.revision += 1
     outbox.report(db, KIND, session.space, session.name)
 

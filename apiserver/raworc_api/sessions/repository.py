@@ -108,11 +108,12 @@ def state_column() -> ColumnElement[str]:
     """Say in SQL what ``state.session_state`` says of a record."""
     host, seen = col(SessionRecord.host_state), col(SessionRecord.cr_state)
     is_refused = func.json_contains(col(SessionRecord.conditions), json.dumps(REFUSED))
+    is_silent = and_(col(SessionRecord.host_silent), host.is_not(None))
     # Without a status yet, the comparison with it is NULL, which counts as false.
     is_closed = and_(col(SessionRecord.closed), or_(host.is_(None), seen == SessionState.CLOSED))
     return case(
         (is_closed, str(SessionState.CLOSED)),
-        (or_(is_refused, seen == SessionState.ERRORED), str(SessionState.ERRORED)),
+        (or_(is_refused, is_silent, seen == SessionState.ERRORED), str(SessionState.ERRORED)),
         (host.is_not(None), host),
         else_=str(SessionState.INIT),
     )

@@ -12,6 +12,7 @@ class Observed(Protocol):
     closed: bool
     cr_state: str | None
     host_state: str | None
+    host_silent: bool
     conditions: list[dict[str, Any]]
 
 
@@ -25,7 +26,8 @@ def session_state(session: Observed) -> SessionState:
     if session.closed and is_gone:
         return SessionState.CLOSED
     is_refused = any(REFUSED.items() <= condition.items() for condition in session.conditions)
-    if is_refused or session.cr_state == SessionState.ERRORED:
+    is_silent = session.host_silent and session.host_state is not None
+    if is_refused or is_silent or session.cr_state == SessionState.ERRORED:
         return SessionState.ERRORED
     if session.host_state is not None:
         return SessionState(session.host_state)

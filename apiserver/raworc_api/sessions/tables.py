@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, UniqueConstraint
+from sqlalchemy import BigInteger, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from raworc_api.core.database import TABLE, Json, UtcDateTime
@@ -16,6 +16,7 @@ class SessionRecord(SQLModel, table=True):
     ``applied_spec`` is the spec on which record and cluster last agreed.
     ``revision`` numbers what event streams show: it is raised under the row's lock by whatever
     changes the session or one of its messages. ``next_seq`` is the number of the next message.
+    Until ``host_lease_until`` the host has time to speak; where it did not, ``host_silent`` is set.
     """
 
     __tablename__ = "sessions"
@@ -23,6 +24,7 @@ class SessionRecord(SQLModel, table=True):
         UniqueConstraint("space", "name", name="uq_sessions_name"),
         UniqueConstraint("created_by", "idempotency_key", name="uq_sessions_idempotency"),
         Index("ix_sessions_created", "created_at", "id"),
+        Index("ix_sessions_lease", "host_lease_until"),
         TABLE,
     )
 
@@ -39,6 +41,8 @@ class SessionRecord(SQLModel, table=True):
     status: dict[str, Any] | None = Field(default=None, sa_type=Json)
     host_pod_uid: str | None = Field(default=None, max_length=36)
     host_state: str | None = Field(default=None, max_length=8)
+    host_lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    host_silent: bool = Field(default=False, sa_column_kwargs={"server_default": text("0")})
     revision: int = Field(default=1, sa_type=BigInteger)
     next_seq: int = Field(default=1, sa_type=BigInteger)
     generation: int = 0

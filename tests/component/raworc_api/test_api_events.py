@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import httpx2
 import pytest
 from sqlalchemy import Engine, delete, update
-from sqlalchemy.event import listen, remove
 from sqlmodel import col
 from tests.support.api_bed import ApiBed, refusal, running_replicas, say
 from tests.support.memory_cluster import MemoryCluster
@@ -282,41 +281,6 @@ def test_a_right_that_ended_ends_the_stream(bed: ApiBed) -> None:
             db.exec(delete(RoleBinding).where(col(RoleBinding.principal) == "ann"))
             db.commit()
         assert list(stream.all()) == []
-
-
-def test_who_waits_asks_the_database_nothing(bed: ApiBed, engine: Engine) -> None:
-    ann = bed.client("ann")
-    sessions = [bed.session(ann, name=f"s{number}") for number in range(8)]
-    hosts = [bed.host(f"s{number}") for number in range(8)]
-    say(ann, sessions[0], "long")
-    turn = hosts[0].take()["message"]
-    with ThreadPoolExecutor(8) as pool, following(ann, sessions[0]) as stream:
-        polls = [pool.submit(host.poll, 6) for host in hosts[1:]]
-        heartbeat = pool.submit(hosts[0].heartbeat, turn, 6)
-        stream.next()
-        # One round of looks, so that everyone waits.
-        time.sleep(2.5)
-        with counted(engine) as statements:
-            time.sleep(2.5)
-        asked = [text for text in statements if "sessions" in text]
-        assert [poll.result().status_code for poll in polls] == [204] * 7
-        assert heartbeat.result().json() == {"cancel": False}
-    # Two replicas look every two seconds, however many wait.
-    assert len(asked) <= 4, asked
-
-
-@contextmanager
-def counted(engine: Engine) -> Iterator[list[str]]:
-    statements: list[str] = []
-
-    def note(_: object, __: object, statement: str, *___: object) -> None:
-        statements.append(statement)
-
-    listen(engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        remove(engine, "before_cursor_execute", note)
 
 
 def test_events_are_json_on_one_line(bed: ApiBed) -> None:

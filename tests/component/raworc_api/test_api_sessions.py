@@ -283,11 +283,17 @@ def test_the_state_of_a_record_is_the_same_in_sql(bed: ApiBed) -> None:
     refused = [{"type": "Mirrored", "status": "False", "reason": "Refused", "message": "no"}]
     other = [{"type": "Ready", "status": "False", "reason": "Refused"}]
     combinations = list(
-        product((False, True), seen, (None, "idle", "busy"), ([], refused, [*other, *refused]))
+        product(
+            (False, True),
+            seen,
+            ((None, False), (None, True), ("idle", False), ("busy", False), ("busy", True)),
+            ([], refused, [*other, *refused]),
+        )
     )
     now = datetime.now(UTC)
     with bed.database() as db:
-        for number, (closed, cr_state, host_state, conditions) in enumerate(combinations):
+        for number, (closed, cr_state, host, conditions) in enumerate(combinations):
+            host_state, host_silent = host
             db.add(
                 SessionRecord(
                     id=f"s{number:03}",
@@ -297,6 +303,7 @@ def test_the_state_of_a_record_is_the_same_in_sql(bed: ApiBed) -> None:
                     closed=closed,
                     cr_state=cr_state,
                     host_state=host_state,
+                    host_silent=host_silent,
                     conditions=conditions,
                     created_by="ann",
                     created_at=now,

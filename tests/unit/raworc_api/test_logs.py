@@ -17,14 +17,17 @@ def test_a_record_is_one_line_whatever_it_holds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "is_worth"),
+    ("path", "status", "is_worth"),
     [
-        ("/health", False),
-        ("/ready?x=1", False),
-        ("/internal/wake", False),
-        ("/api/v0/spaces", True),
+        ("/health", 200, False),
+        ("/ready?x=1", 503, False),
+        ("/internal/wake", 204, False),
+        ("/api/v0/spaces", 200, True),
+        ("/api/v0/host/messages/next?wait=50", 204, False),
+        ("/api/v0/host/messages/next?wait=50", 409, True),
+        ("/api/v0/host/claim", 200, True),
     ],
 )
-def test_what_is_asked_all_day_is_left_out(path: str, *, is_worth: bool) -> None:
-    access = record('%s - "%s %s HTTP/%s" %d', "10.0.0.1", "GET", path, "1.1", 200)
+def test_what_is_asked_all_day_is_left_out(path: str, status: int, *, is_worth: bool) -> None:
+    access = record('%s - "%s %s HTTP/%s" %d', "10.0.0.1", "GET", path, "1.1", status)
     assert is_worth_a_line(access) is is_worth

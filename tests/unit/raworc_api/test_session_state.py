@@ -11,6 +11,7 @@ class Seen:
     closed: bool = False
     cr_state: str | None = None
     host_state: str | None = None
+    host_silent: bool = False
     conditions: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -25,6 +26,9 @@ MIRRORED = {"type": "Mirrored", "status": "False", "message": "no"}
         (Seen(cr_state="idle"), "init"),
         (Seen(cr_state="init", host_state="idle"), "idle"),
         (Seen(cr_state="idle", host_state="busy"), "busy"),
+        (Seen(cr_state="idle", host_state="idle", host_silent=True), "errored"),
+        (Seen(cr_state="init", host_silent=True), "init"),
+        (Seen(closed=True, cr_state="closed", host_state="idle", host_silent=True), "closed"),
         (Seen(cr_state="errored"), "errored"),
         (Seen(cr_state="errored", host_state="busy"), "errored"),
         (Seen(closed=True), "closed"),
