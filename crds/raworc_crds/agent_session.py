@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from raworc_crds.conditions import Condition
+from raworc_crds.host_report import HostReport
 from raworc_crds.space import MAX_NAME as MAX_SPACE_NAME
 from raworc_crds.space import AgentName
 from raworc_crds.wire import Observed, Quantity, Resources, Seconds, StringMap, Time, Wire
@@ -60,6 +61,7 @@ class SessionReason(StrEnum):
     POD_OUTDATED = "PodOutdated"
     NODE_LOST = "NodeLost"
     HOST_REPORTED = "HostReported"
+    HOST_SILENT = "HostSilent"
     NOT_REPORTED = "NotReported"
 
 
@@ -101,6 +103,9 @@ class SessionStatus(Observed):
     """What the operator saw of a session."""
 
     state: SessionState | None = Field(None, description="State of the session.")
+    host: HostReport | None = Field(
+        None, description="Last report of the pod's host; the API server writes it."
+    )
     conditions: Annotated[list[Condition], Field(max_length=8)] = Field(
         default_factory=list,
         description="Ready, VolumeReady, PodReady and HostReady.",

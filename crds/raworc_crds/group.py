@@ -12,7 +12,7 @@ SESSION_LABEL = f"{GROUP}/session"
 COMPONENT_LABEL = f"{GROUP}/component"
 # The id under which the API knows a session; the API sets it, see names.session_id.
 SESSION_ID_LABEL = f"{GROUP}/session-id"
-# What the host of a session last told the API; the API sets it, see host_report.HostReport.
+# Where version 0.1.0 of the API wrote what is in the status by now; the API takes it away.
 HOST_ANNOTATION = f"{GROUP}/host"
 
 # Audience of the projected token by which a session pod proves itself to the API.

@@ -44,6 +44,7 @@ CLUSTER_ROLES: dict[str, list[Row]] = {
         ("authentication.k8s.io", "tokenreviews", "create", ""),
         ("raworc.dev", "spaces", f"{READ} create patch delete", ""),
         ("raworc.dev", "agentsessions", f"{READ} create patch delete", ""),
+        ("raworc.dev", "agentsessions/status", "patch", ""),
         ("", "namespaces", "get", "kube-system"),
         (
             "apiextensions.k8s.io",

@@ -88,6 +88,10 @@ class KubeApi:
         found: Manifest = answer.json()
         return found
 
+    def text(self, path: str) -> str:
+        """Return what is at a path that is no object."""
+        return self._http.get(path).text
+
     def find(self, path: str) -> Manifest | None:
         """Return what is at a path, or None where nothing is."""
         try:

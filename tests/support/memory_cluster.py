@@ -109,6 +109,7 @@ class MemoryCluster:
     def patch_status(self, live: Manifest, patch: Mapping[str, Any]) -> None:
         key = key_of(live)
         with self._changed:
+            self._check("status", key)
             before = self.find(key)
             if before is not None and before["metadata"]["uid"] == live["metadata"]["uid"]:
                 self._store(key, _patched(before, {"status": dict(patch)}))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlmodel import Session
@@ -29,6 +30,7 @@ from raworc_kube.patches import merge_patch, three_way_merge
 
 _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 30.0
+_DELETION_SECONDS = 30.0
 # Below it a failure is likely the order of things: a space's namespace comes after the space.
 _SILENT_ATTEMPTS = 5
 _STALE_ATTEMPTS = 5
@@ -43,6 +45,8 @@ class RecordSnapshot:
     spec: dict[str, Any]
     base: dict[str, Any] | None
     metadata: Mapping[str, Mapping[str, str | None]]
+    # From the object as it is in the cluster, to the patch of its status.
+    status: Callable[[Manifest], Manifest]
     is_deleting: bool
     identity: Identity | None
 
@@ -114,6 +118,7 @@ class Exporter:
                 record.spec,
                 record.applied_spec,
                 kind.metadata(record),
+                partial(kind.status, record),
                 record.deleting,
                 self._guard.listed,
             )
@@ -124,7 +129,8 @@ class Exporter:
             self.forget(kind, key, snapshot.uid)
             return
         with self._database() as db:
-            outbox.finish(db, snapshot.row)
+            # The event that the object is gone ends this. Should nobody hear it, the row is left.
+            outbox.postpone(db, snapshot.row, _DELETION_SECONDS)
             db.commit()
 
     def _apply(self, kind: Kind[Any], key: RecordKey, snapshot: RecordSnapshot) -> None:
@@ -132,6 +138,8 @@ class Exporter:
             live = self._cluster.apply(_manifest(kind, key, snapshot))
         else:
             live = self._update(kind, key, snapshot)
+        if patch := snapshot.status(live):
+            self._cluster.patch_status(live, patch)
         self._settle(kind, key, snapshot, live)
 
     @retry(
@@ -178,14 +186,20 @@ class Exporter:
             self.commit(db, kind, record, before)
 
     def forget(self, kind: Kind[Any], key: RecordKey, uid: str | None) -> None:
-        """Remove the record of an object that is gone, unless it has another object by now."""
-        with self._database() as db:
-            record = kind.find(db, key, lock=True)
-            if record is None or record.uid != uid:
-                return
-            topic = kind.topic(record)
-            kind.forget(db, record)
-            db.commit()
+        """Remove the record of an object that is gone, unless it has another object by now.
+
+        What belongs to it goes before it and in parts: ten thousand messages in one statement
+        would hold the database for seconds, and many more would never be gone within its time.
+        """
+        is_gone = False
+        while not is_gone:
+            with self._database() as db:
+                record = kind.find(db, key, lock=True)
+                if record is None or record.uid != uid:
+                    return
+                topic = kind.topic(record)
+                is_gone = kind.forget(db, record)
+                db.commit()
         if topic is not None:
             self._bus.publish(topic)
 

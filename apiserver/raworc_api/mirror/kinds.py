@@ -57,6 +57,9 @@ class Kind(Protocol[AnyRecord]):
     def metadata(self, record: AnyRecord) -> Mapping[str, Mapping[str, str | None]]:
         """Return the labels and annotations that the object of a record has or must not have."""
 
+    def status(self, record: AnyRecord, live: Manifest) -> Manifest:
+        """Return the merge patch of that part of an object's status which is the record's."""
+
     def add(self, db: Session, manifest: Manifest, now: datetime) -> AnyRecord:
         """Make the record of an object that came from elsewhere; its spec is taken next."""
 
@@ -74,8 +77,8 @@ class Kind(Protocol[AnyRecord]):
     def set_mirrored(self, record: AnyRecord, condition: dict[str, Any] | None) -> None:
         """Set the condition that says why record and cluster differ, or take it away."""
 
-    def forget(self, db: Session, record: AnyRecord) -> None:
-        """Remove a record, and all that belongs to it."""
+    def forget(self, db: Session, record: AnyRecord) -> bool:
+        """Remove a record, or else a part of what belongs to it; say whether all of it is gone."""
 
     def touch(self, record: AnyRecord) -> None:
         """Count a visible change."""

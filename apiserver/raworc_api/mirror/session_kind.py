@@ -6,11 +6,12 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, null, true, tuple_, update
+from sqlalchemy import ColumnElement, CursorResult, delete, null, true, tuple_, update
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from raworc_api.core.wake import session_topic
+from raworc_api.messages.tables import MessageRecord
 from raworc_api.mirror import outbox
 from raworc_api.mirror.conditions import own_condition, with_mirrored
 from raworc_api.mirror.outbox import RecordKey
@@ -22,10 +23,14 @@ from raworc_crds.agent_session import SessionState
 from raworc_crds.conditions import Status
 from raworc_crds.group import HOST_ANNOTATION, SESSION_ID_LABEL
 from raworc_crds.host_report import HostReport, HostState
+from raworc_crds.wire import dump
 from raworc_kube.objects import SESSION, Key, Manifest
 
 _MAX_STATE = 16
+_AT_WORK = {SessionState.IDLE, SessionState.BUSY}
 _CHUNK = 500
+# In one statement: a session's row is locked for no longer than these take.
+_MESSAGES = 500
 
 # What a record is without its object: as it was when REST made it.
 _WITHOUT_OBJECT: Mapping[str, Any] = {
@@ -102,11 +107,25 @@ class SessionKind:
         return db.exec(query.with_for_update() if lock else query).first()
 
     def metadata(self, record: SessionRecord) -> Mapping[str, Mapping[str, str | None]]:
-        """Return the session's id, and what its host last reported."""
+        """Return the session's id."""
         return {
             "labels": {SESSION_ID_LABEL: record.id},
-            "annotations": {HOST_ANNOTATION: _host_report(record)},
+            "annotations": {HOST_ANNOTATION: None},
         }
+
+    def status(self, record: SessionRecord, live: Manifest) -> Manifest:
+        """Return what the host last reported, and with it the state between idle and busy.
+
+        Any other change of the state is for the operator to decide, who also sees the pod.
+        """
+        known, report = live.get("status") or {}, _host_report(record)
+        former = known.get("host")
+        if report == former:
+            return {}
+        is_seen = report and former and report["podUid"] == former.get("podUid")
+        if report and is_seen and {known.get("state"), report["state"]} <= _AT_WORK:
+            return {"host": report, "state": report["state"]}
+        return {"host": report}
 
     def add(self, db: Session, manifest: Manifest, now: datetime) -> SessionRecord:
         """Make the record of an AgentSession that came by kubectl; its spec is taken next."""
@@ -155,10 +174,14 @@ class SessionKind:
         """Set the condition that says why record and cluster differ, or take it away."""
         record.conditions = with_mirrored(record.conditions, condition)
 
-    def forget(self, db: Session, record: SessionRecord) -> None:
-        """Remove a session; the database removes its messages with it."""
+    def forget(self, db: Session, record: SessionRecord) -> bool:
+        """Remove a session's messages, so many at once, and with the last ones the session."""
+        if _remove_messages(db, record.id):
+            _hide(db, record)
+            return False
         outbox.drop(db, RecordKey(self.resource.name, record.space, record.name))
         db.delete(record)
+        return True
 
     def touch(self, record: SessionRecord) -> None:
         """Count a visible change, so that event streams show it."""
@@ -172,6 +195,7 @@ class SessionKind:
             record.conditions,
             record.status,
             record.host_state,
+            record.host_silent,
             record.deleting,
         )
 
@@ -192,10 +216,28 @@ def may_have_lost_its_host(record: SessionRecord) -> bool:
     return record.cr_state == SessionState.CLOSED or not status.get("podName") or not is_ready
 
 
-def _host_report(record: SessionRecord) -> str | None:
+def _remove_messages(db: Session, session_id: str) -> bool:
+    """Remove some messages of a session; say whether there may be more."""
+    some = delete(MessageRecord).where(col(MessageRecord.session_id) == session_id)
+    removed: CursorResult[Any] = db.connection().execute(
+        some.with_dialect_options(mysql_limit=_MESSAGES)
+    )
+    return removed.rowcount == _MESSAGES
+
+
+def _hide(db: Session, record: SessionRecord) -> None:
+    """Show a session that goes in parts to nobody; its row has the rest removed after a break."""
+    if not record.deleting:
+        record.deleting = True
+        record.revision += 1
+        outbox.request(db, SESSION.name, record.space, record.name)
+
+
+def _host_report(record: SessionRecord) -> Manifest | None:
     if record.host_pod_uid is None or record.host_state is None:
         return None
-    return HostReport(record.host_pod_uid, HostState(record.host_state)).render()
+    state = HostState.SILENT if record.host_silent else record.host_state
+    return dump(HostReport(pod_uid=record.host_pod_uid, state=state))
 
 
 def _chosen(keys: AbstractSet[RecordKey] | None) -> Iterator[ColumnElement[bool]]:

@@ -80,6 +80,11 @@ class SpaceKind:
         del record
         return {}
 
+    def status(self, record: SpaceRecord, live: Manifest) -> Manifest:
+        """Return nothing: all of a Space's status is the operator's."""
+        del record, live
+        return {}
+
     def add(self, db: Session, manifest: Manifest, now: datetime) -> SpaceRecord:
         """Make the record of a Space that came by kubectl; its spec is taken next."""
         metadata = manifest["metadata"]
@@ -133,7 +138,7 @@ class SpaceKind:
         if conditions != status.get("conditions", []):
             record.status = {**status, "conditions": conditions}
 
-    def forget(self, db: Session, record: SpaceRecord) -> None:
+    def forget(self, db: Session, record: SpaceRecord) -> bool:
         """Remove a space with its builds and bindings.
 
         Its sessions go as their own objects do; those that never had one go with it.
@@ -149,6 +154,7 @@ class SpaceKind:
         ):
             db.connection().execute(statement)
         db.delete(record)
+        return True
 
     def touch(self, record: SpaceRecord) -> None:
         """Count nothing: the version of a space counts changes of its spec."""

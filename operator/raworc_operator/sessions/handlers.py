@@ -5,7 +5,7 @@ from typing import Any
 import kopf
 
 from raworc_crds import agent_session
-from raworc_crds.group import GROUP, HOST_ANNOTATION, SESSION_LABEL, SPACE_LABEL, VERSION
+from raworc_crds.group import GROUP, SESSION_LABEL, SPACE_LABEL, VERSION
 from raworc_operator.context import Context
 from raworc_operator.nodes import is_lost
 from raworc_operator.spaces.reconcile import USAGE_SECONDS
@@ -25,7 +25,7 @@ async def notice_session(
     """Look at a session of which the spec or the report of its host changed."""
     context: Context = memo.context
     metadata = body["metadata"]
-    report = (metadata.get("annotations") or {}).get(HOST_ANNOTATION)
+    report = (body.get("status") or {}).get("host")
     seen = (metadata.get("uid"), metadata.get("generation"), report)
     is_news, memo.seen = seen != memo.get("seen"), seen
     if event["type"] is None:

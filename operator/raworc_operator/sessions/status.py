@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from pydantic import ValidationError
+
 from raworc_crds.agent_session import (
     SessionCondition,
     SessionReason,
@@ -9,7 +11,6 @@ from raworc_crds.agent_session import (
     SessionStatus,
 )
 from raworc_crds.conditions import Condition, Status
-from raworc_crds.group import HOST_ANNOTATION
 from raworc_crds.host_report import HostReport, HostState
 from raworc_kube.objects import Manifest
 from raworc_operator.sessions.pod_status import Blocker, agent_image, is_ready, pod_blocker
@@ -31,10 +32,12 @@ def session_status(view: SessionSnapshot, blocker: Blocker | None, now: datetime
     report = _report(view)
     volume = _volume_condition(view)
     pod = _pod_condition(view, blocker)
-    found = [_ready(volume, pod), volume, pod, _host_condition(report)]
+    host = _host_condition(report)
+    found = [_ready(volume, pod, host), volume, pod, host]
     own = view.own_pod
     return SessionStatus(
-        state=state_of(view, blocker, busy=report is HostState.BUSY),
+        state=state_of(view, blocker, report),
+        host=_known_host(view),
         conditions=conditions(view.session, found, now),
         pod_name=own["metadata"]["name"] if own else None,
         volume_claim_name=_claim_name(view),
@@ -148,6 +151,14 @@ def _why_not_running(view: SessionSnapshot) -> str:
 
 
 def _host_condition(report: HostState | None) -> Condition:
+    if report is HostState.SILENT:
+        return observed(
+            SessionCondition.HOST_READY,
+            Status.FALSE,
+            SessionReason.HOST_SILENT,
+            "The host does not answer: the API server has not heard of it for minutes. "
+            "Closing and restoring the session starts another pod.",
+        )
     if report is not None:
         return observed(
             SessionCondition.HOST_READY,
@@ -163,20 +174,27 @@ def _host_condition(report: HostState | None) -> Condition:
     )
 
 
-def _report(view: SessionSnapshot) -> HostState | None:
-    annotations = view.session["metadata"].get("annotations") or {}
-    report = HostReport.parse(annotations.get(HOST_ANNOTATION))
-    if report is None or view.own_pod is None:
+def _known_host(view: SessionSnapshot) -> HostReport | None:
+    """Return what the API server wrote into the status, if it is understood."""
+    try:
+        return HostReport.model_validate(view.status.get("host"))
+    except ValidationError:
         return None
-    return report.state if report.pod_uid == view.own_pod["metadata"]["uid"] else None
 
 
-def _ready(volume: Condition, pod: Condition) -> Condition:
+def _report(view: SessionSnapshot) -> HostState | None:
+    host = _known_host(view)
+    if host is None or view.own_pod is None or host.state not in set(HostState):
+        return None
+    return HostState(host.state) if host.pod_uid == view.own_pod["metadata"]["uid"] else None
+
+
+def _ready(volume: Condition, pod: Condition, host: Condition) -> Condition:
     # A pod says best what hinders it; only while it merely starts may the volume be to blame.
-    blamed = pod
+    blamed = host if pod.status is Status.TRUE and host.status is Status.FALSE else pod
     if pod.reason == SessionReason.POD_PENDING and volume.status is not Status.TRUE:
         blamed = volume
-    if pod.status is Status.TRUE:
+    if blamed is pod and pod.status is Status.TRUE:
         blamed = pod.model_copy(update={"reason": SessionReason.READY})
     return blamed.model_copy(update={"type": SessionCondition.READY})
 

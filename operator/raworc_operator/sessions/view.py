@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from raworc_crds.agent_session import SessionReason, SessionSpec, SessionState
+from raworc_crds.host_report import HostState
 from raworc_crds.names import space_namespace
 from raworc_crds.space import BuildState
 from raworc_kube.objects import (
@@ -230,7 +231,9 @@ def restart_blocker(view: SessionSnapshot) -> Blocker:
     return Blocker(SessionReason.CRASH_LOOP, f"{words} {former.message}")
 
 
-def state_of(view: SessionSnapshot, blocker: Blocker | None, *, busy: bool) -> SessionState:
+def state_of(
+    view: SessionSnapshot, blocker: Blocker | None, report: HostState | None
+) -> SessionState:
     """Say in one word what the session is at, given what is wrong with it."""
     if view.spec.closed:
         former = view.status.get("state") or SessionState.INIT
@@ -239,7 +242,9 @@ def state_of(view: SessionSnapshot, blocker: Blocker | None, *, busy: bool) -> S
         return _state_with(blocker, view)
     if view.own_pod is None or not is_ready(view.own_pod):
         return SessionState.INIT
-    return SessionState.BUSY if busy else SessionState.IDLE
+    if report is HostState.SILENT:
+        return SessionState.ERRORED
+    return SessionState.BUSY if report is HostState.BUSY else SessionState.IDLE
 
 
 _FAILURES = {

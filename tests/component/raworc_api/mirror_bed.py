@@ -96,6 +96,26 @@ class Records:
             db.commit()
         return session_id
 
+    def add_messages(self, count: int, name: str = "one") -> None:
+        """Add messages to a session that has one."""
+        with self.database() as db:
+            session = self._session(db, name)
+            db.add_all(
+                MessageRecord(
+                    id=str(uuid4()),
+                    session_id=session.id,
+                    seq=seq,
+                    revision=seq,
+                    role="user",
+                    content="Hello",
+                    status="answered",
+                    created_by="ann",
+                    created_at=NOW,
+                )
+                for seq in range(2, count + 2)
+            )
+            db.commit()
+
     def change_session(
         self, name: str = "one", spec: dict[str, Any] | None = None, **fields: object
     ) -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
+from sqlalchemy import Engine
 from sqlmodel import Session, select
 from tests.component.raworc_api.mirror_bed import (
     NAMESPACE,
@@ -14,6 +15,7 @@ from tests.component.raworc_api.mirror_bed import (
     space_key,
     space_manifest,
 )
+from tests.support.statements import counted
 
 from raworc_api.core.database import Database
 from raworc_api.core.wake import session_topic
@@ -54,17 +56,69 @@ def test_what_does_not_differ_is_not_written(bed: MirrorBed) -> None:
     assert bed.waiting() == []
 
 
-def test_a_host_report_changes_the_annotation_and_nothing_else(bed: MirrorBed) -> None:
+def test_a_host_report_changes_its_part_of_the_status_and_nothing_else(bed: MirrorBed) -> None:
     bed.add_session()
     bed.settle()
+    before = bed.cluster.set_status(session_key(), state="init", restarts=2)
     bed.change_session(host_pod_uid="pod-1", host_state="busy")
     bed.export()
     live = bed.cluster.read(session_key())
-    assert live["metadata"]["annotations"] == {"raworc.dev/host": "pod-1/busy"}
-    assert live["metadata"]["generation"] == 1
+    host = {"podUid": "pod-1", "state": "busy"}
+    assert live["status"] == {"state": "init", "restarts": 2, "host": host}
+    assert (live["spec"], live["metadata"]["generation"]) == (before["spec"], 1)
     bed.change_session(host_pod_uid=None, host_state=None)
     bed.export()
-    assert bed.cluster.read(session_key())["metadata"]["annotations"] == {}
+    assert bed.cluster.read(session_key())["status"] == before["status"]
+
+
+@pytest.mark.parametrize(
+    ("known", "host", "state"),
+    [
+        ({"state": "idle", "host": {"podUid": "pod-1", "state": "idle"}}, "busy", "busy"),
+        ({"state": "busy", "host": {"podUid": "pod-1", "state": "busy"}}, "idle", "idle"),
+        # The operator decides these: it sees the pod, too.
+        ({"state": "errored", "host": {"podUid": "pod-1", "state": "idle"}}, "busy", "errored"),
+        ({"state": "idle", "host": {"podUid": "pod-0", "state": "idle"}}, "busy", "idle"),
+        ({"state": "idle"}, "busy", "idle"),
+        ({}, "idle", None),
+    ],
+)
+def test_between_idle_and_busy_the_state_follows_in_the_same_write(
+    bed: MirrorBed, known: dict[str, object], host: str, state: str | None
+) -> None:
+    bed.add_session()
+    bed.settle()
+    bed.cluster.set_status(session_key(), **known)
+    bed.hear()
+    bed.cluster.writes.clear()
+    bed.change_session(host_pod_uid="pod-1", host_state=host)
+    bed.export()
+    status = bed.cluster.read(session_key())["status"]
+    assert status["host"] == {"podUid": "pod-1", "state": host}
+    assert status.get("state") == state
+    assert bed.cluster.writes == [("status", "one")]
+
+
+def test_a_silent_host_is_reported_and_the_state_left_to_the_operator(bed: MirrorBed) -> None:
+    bed.add_session()
+    bed.settle()
+    known = {"state": "idle", "host": {"podUid": "pod-1", "state": "idle"}}
+    bed.cluster.set_status(session_key(), **known)
+    bed.change_session(host_pod_uid="pod-1", host_state="idle", host_silent=True)
+    bed.export()
+    silent = {"state": "idle", "host": {"podUid": "pod-1", "state": "silent"}}
+    assert bed.cluster.read(session_key())["status"] == silent
+
+
+def test_the_annotation_of_the_version_before_goes_with_the_next_change(bed: MirrorBed) -> None:
+    bed.add_session()
+    bed.settle()
+    bed.cluster.merge(
+        session_key(), {"metadata": {"annotations": {"raworc.dev/host": "pod-1/busy"}}}
+    )
+    bed.change_session(spec={"closed": True})
+    bed.export()
+    assert "raworc.dev/host" not in bed.cluster.read(session_key())["metadata"]["annotations"]
 
 
 def test_a_session_waits_for_the_namespace_of_its_space(bed: MirrorBed) -> None:
@@ -212,12 +266,75 @@ def test_a_deleted_session_goes_with_its_messages_once_the_cluster_let_it_go(
     bed.change_session(deleting=True)
     bed.settle()
     assert bed.session().deleting
-    assert bed.waiting() == []
+    # It is looked at again later.
+    assert bed.waiting() == [ONE]
     bed.cluster.finish(session_key())
     bed.bus.heard.clear()
     bed.hear()
     assert bed.count(SessionRecord) == bed.count(MessageRecord) == 0
     assert bed.bus.heard == [session_topic(session_id)]
+
+
+def test_a_deletion_of_which_nobody_heard_the_end_is_ended_all_the_same(bed: MirrorBed) -> None:
+    bed.add_session()
+    bed.settle()
+    bed.change_session(deleting=True)
+    bed.export()
+    # The process ends before it hears that the object is gone, and the next one lists none.
+    bed.restart()
+    bed.hear()
+    bed.exporter.export(ONE)
+    assert bed.count(SessionRecord) == bed.count(MessageRecord) == 0
+    assert bed.waiting() == []
+
+
+def test_many_messages_go_in_parts_and_nobody_sees_the_rest(
+    bed: MirrorBed, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("raworc_api.mirror.session_kind._MESSAGES", 100)
+    bed.add_session()
+    bed.settle()
+    bed.add_messages(1234)
+    bed.cluster.delete(session_key())
+    seen: list[tuple[int, bool]] = []
+    kind_forget = SessionKind.forget
+
+    def forget(kind: SessionKind, db: Session, record: SessionRecord) -> bool:
+        seen.append((bed.count(MessageRecord), bed.session().deleting))
+        return kind_forget(kind, db, record)
+
+    monkeypatch.setattr(SessionKind, "forget", forget)
+    with counted(engine) as statements:
+        bed.hear()
+    assert bed.count(SessionRecord) == bed.count(MessageRecord) == 0
+    assert bed.waiting() == []
+    assert seen == [(1235 - 100 * part, part > 0) for part in range(13)]
+    assert len(statements.with_text("DELETE FROM messages", "LIMIT")) == 13
+
+
+def test_messages_of_which_a_part_is_gone_go_after_a_break_as_well(
+    bed: MirrorBed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("raworc_api.mirror.session_kind._MESSAGES", 100)
+    bed.add_session()
+    bed.settle()
+    bed.add_messages(500)
+    bed.cluster.delete(session_key())
+    kind_forget, parts = SessionKind.forget, iter(range(3))
+
+    def forget(kind: SessionKind, db: Session, record: SessionRecord) -> bool:
+        if next(parts, None) is None:
+            raise KeyboardInterrupt
+        return kind_forget(kind, db, record)
+
+    monkeypatch.setattr(SessionKind, "forget", forget)
+    with pytest.raises(KeyboardInterrupt):
+        bed.hear()
+    monkeypatch.undo()
+    assert bed.count(MessageRecord) == 201
+    bed.restart()
+    bed.settle()
+    assert bed.count(SessionRecord) == bed.count(MessageRecord) == 0
 
 
 def test_a_session_deleted_before_it_was_applied_goes_at_once(bed: MirrorBed) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.component.raworc_operator.conftest import Bed, Eventually
 
-from raworc_crds.group import COMPONENT_LABEL, HOST_ANNOTATION, SPACE_LABEL
+from raworc_crds.group import COMPONENT_LABEL, SPACE_LABEL
 from raworc_crds.space import SpaceReason
 from raworc_kube.objects import (
     CLAIM,
@@ -98,10 +98,14 @@ def test_what_the_host_reports_is_the_state(bed: Bed, eventually: Eventually) ->
     with bed.operator():
         start(bed, eventually)
         pod = bed.get(POD, "talk") or {}
-        report = {HOST_ANNOTATION: f"{pod['metadata']['uid']}/busy"}
-        bed.change(SESSION, "talk", metadata={"annotations": report})
+        report = {"podUid": pod["metadata"]["uid"], "state": "busy"}
+        bed.change_status(SESSION, "talk", host=report)
         eventually(lambda: status(bed).get("state") == "busy")
-    assert reason(bed, SESSION, "HostReady") == "HostReported"
+        assert reason(bed, SESSION, "HostReady") == "HostReported"
+        bed.change_status(SESSION, "talk", host={**report, "state": "silent"})
+        eventually(lambda: reason(bed, SESSION, "HostReady") == "HostSilent")
+        assert (status(bed)["state"], reason(bed, SESSION)) == ("errored", "HostSilent")
+    assert status(bed)["host"] == {**report, "state": "silent"}
 
 
 def test_a_spec_that_cannot_be_understood_is_answered(bed: Bed, eventually: Eventually) -> None:

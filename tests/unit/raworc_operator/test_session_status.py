@@ -18,7 +18,6 @@ from tests.unit.raworc_operator.samples import (
 
 from raworc_crds.agent_session import SessionReason, SessionState
 from raworc_crds.conditions import Status
-from raworc_crds.group import HOST_ANNOTATION
 from raworc_crds.wire import dump
 from raworc_operator.sessions.pod_status import Blocker
 from raworc_operator.sessions.status import session_status
@@ -48,15 +47,41 @@ def test_a_session_whose_pod_works_is_idle() -> None:
 @pytest.mark.parametrize(
     ("report", "state"),
     [
-        ("Pod-uid/busy", SessionState.BUSY),
-        ("Pod-uid/idle", SessionState.IDLE),
-        ("another-uid/busy", SessionState.IDLE),
-        ("nonsense", SessionState.IDLE),
+        ({"podUid": "Pod-uid", "state": "busy"}, SessionState.BUSY),
+        ({"podUid": "Pod-uid", "state": "idle"}, SessionState.IDLE),
+        ({"podUid": "Pod-uid", "state": "silent"}, SessionState.ERRORED),
+        ({"podUid": "Pod-uid", "state": "of-a-later-version"}, SessionState.IDLE),
+        ({"podUid": "another-uid", "state": "busy"}, SessionState.IDLE),
+        ({"podUid": "another-uid", "state": "silent"}, SessionState.IDLE),
+        ({"nonsense": 1}, SessionState.IDLE),
+        (None, SessionState.IDLE),
     ],
 )
-def test_only_the_host_of_this_pod_is_believed(report: str, state: SessionState) -> None:
-    seen = view(session(annotations={HOST_ANNOTATION: report}), claim=claim(), pod=pod(READY))
+def test_only_the_host_of_this_pod_is_believed(report: object, state: SessionState) -> None:
+    seen = view(session({"host": report}), claim=claim(), pod=pod(READY))
     assert session_status(seen, None, NOON).state is state
+
+
+def test_what_the_api_server_wrote_of_the_host_is_left_as_it_is() -> None:
+    report = {"podUid": "another-uid", "state": "busy"}
+    seen = view(session({"host": report}), claim=claim(), pod=pod(READY))
+    assert "host" not in status_patch(seen.session, session_status(seen, None, NOON))
+
+
+def test_a_host_that_is_silent_is_told_where_a_person_looks() -> None:
+    report = {"podUid": "Pod-uid", "state": "silent"}
+    seen = view(session({"host": report}), claim=claim(), pod=pod(READY))
+    found = {one.type: one for one in session_status(seen, None, NOON).conditions}
+    for name in ("Ready", "HostReady"):
+        assert (found[name].status, found[name].reason) == (Status.FALSE, REASON.HOST_SILENT)
+    assert "does not answer" in found["Ready"].message
+    assert found["PodReady"].status is Status.TRUE
+
+
+def test_a_pod_in_trouble_is_blamed_before_its_silent_host() -> None:
+    report = {"podUid": "Pod-uid", "state": "silent"}
+    seen = view(session({"host": report}), claim=claim(), pod=pod(**waiting("CrashLoopBackOff")))
+    assert summary(seen) == ("errored", REASON.CRASH_LOOP)
 
 
 @pytest.mark.parametrize(
