@@ -14,6 +14,7 @@ from raworc_crds.wire import Observed, Quantity, Resources, Seconds, StringMap, 
 KIND = "AgentSession"
 PLURAL = "agentsessions"
 MAX_NAME = 63
+MAX_IMAGE = 512
 
 
 class SessionState(StrEnum):
@@ -120,7 +121,7 @@ class SessionStatus(Observed):
     volume_claim_name: Annotated[str, StringConstraints(max_length=253)] | None = Field(
         None, description="The claim of the session's volume."
     )
-    image: Annotated[str, StringConstraints(max_length=512)] | None = Field(
+    image: Annotated[str, StringConstraints(max_length=MAX_IMAGE)] | None = Field(
         None, description="The image that the pod runs, by digest."
     )
     start_time: Time | None = Field(None, description="When the pod was created.")

@@ -16,7 +16,8 @@ remembers, a node that fell silent). Both are the same work, and one thread does
   start is spread over seconds.
 * The lists are dropped after the look, and carry no managedFields: between looks nothing is held.
 
-A look that fails is logged and repeated; the thread ends only with the operator. `problem` is for
+A session that cannot be looked at is left to its own reconcile, which fails alone. A look that
+fails is logged and repeated; the thread ends only with the operator. `problem` is for
 liveness. It rests on docs/decisions/0015.
 """
 
@@ -148,10 +149,19 @@ def look_at_everything(context: Context, spread: float = 0.0) -> None:
         nodes=_index(context, NODE),
     )
     context.lost_nodes.update(found.lost_nodes())
-    for (namespace, name), session in _index(context, SESSION).items():
+    for session in _index(context, SESSION).values():
+        _look_at_session(context, found, session)
+
+
+def _look_at_session(context: Context, found: "_Found", session: Manifest) -> None:
+    name, namespace = session["metadata"]["name"], session["metadata"]["namespace"]
+    try:
         view = found.view(session)
         if view is None or needs_attention(context, view):
-            trigger_again(context, view, str(namespace), name)
+            trigger_again(context, view, namespace, name)
+    except Exception:  # noqa: BLE001 - one bad session must not hide all others
+        # Its own reconcile meets the same fault, says so, and is repeated ever later.
+        context.trigger_session(namespace, name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from raworc_crds.agent_session import SessionReason
+from raworc_crds.agent_session import MAX_IMAGE, SessionReason
 from raworc_kube.objects import Manifest, condition, is_going, parse_time
 
 HOST_CONTAINER, AGENT_CONTAINER = "host", "agent"
@@ -130,13 +130,14 @@ def containers_of(pod: Manifest) -> list[Mapping[str, Any]]:
 
 
 def agent_image(pod: Manifest) -> str | None:
-    """Return the image that a pod's agents run from."""
+    """Return the image that a pod's agents run from, cut to what a status may hold."""
     containers = pod["spec"]["containers"]
     # A pod of the version before has only one.
     found = [
         one["image"] for one in containers if one["name"] == AGENT_CONTAINER or not containers[1:]
     ]
-    return str(found[0]) if found else None
+    # Anybody who may edit a pod may write anything into it.
+    return str(found[0])[:MAX_IMAGE] if found else None
 
 
 def _first(pod: Manifest, find: Callable[[Mapping[str, Any]], Blocker | None]) -> Blocker | None:

@@ -26,7 +26,7 @@ RESTARTS_ANNOTATION = "raworc.dev/restarts"
 REPLACES_ANNOTATION = "raworc.dev/replaces"
 
 MAX_QUICK_RESTARTS = 6
-_MAX_DIGITS = 6
+_MAX_RESTARTS = 999_999
 _LONGEST_DELAY_SECONDS, _CAPPED_DELAY_SECONDS = 60, 300
 
 
@@ -150,13 +150,14 @@ def restarts(view: SessionSnapshot) -> int:
         return 0 if view.status.get("startTime") is None else _count(view.status.get("restarts"))
     annotations = pod["metadata"].get("annotations") or {}
     own = sum(int(container.get("restartCount", 0)) for container in containers_of(pod))
-    return _count(annotations.get(RESTARTS_ANNOTATION)) + own
+    return min(_count(annotations.get(RESTARTS_ANNOTATION)) + own, _MAX_RESTARTS)
 
 
 def _count(written: object) -> int:
     # Anybody who may edit a pod may write anything into it.
     text = str(written)
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else 0
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(_MAX_RESTARTS))
+    return int(text) if is_number else 0
 
 
 def start_time(view: SessionSnapshot) -> str | None:
@@ -169,7 +170,9 @@ def start_time(view: SessionSnapshot) -> str | None:
 
 def next_restarts(view: SessionSnapshot) -> int:
     """Say which number the next pod gets: 0 for the first one since the session was opened."""
-    return 0 if view.status.get("startTime") is None else restarts(view) + 1
+    if view.status.get("startTime") is None:
+        return 0
+    return min(restarts(view) + 1, _MAX_RESTARTS)
 
 
 def replacement_delay(view: SessionSnapshot, now: datetime) -> float:

@@ -472,6 +472,30 @@ def test_a_bad_annotation_of_a_pod_stops_nothing(bed: Bed) -> None:
     assert (bed.session()["state"], bed.session()["restarts"]) == ("idle", 0)
 
 
+@pytest.mark.parametrize(("written", "status"), [("999999", 999_999), ("1000000", 2), ("-1", 2)])
+def test_restarts_stay_within_what_a_status_may_hold(bed: Bed, written: str, status: int) -> None:
+    bad = pod(READY, containerStatuses=[{"name": "agent", "restartCount": 2}])
+    bad["metadata"]["annotations"][RESTARTS_ANNOTATION] = written
+    bed.cluster.have(space(), session(), claim(), bad)
+    assert bed.session()["restarts"] == status
+
+
+def test_a_pod_whose_image_was_edited_stops_nothing(bed: Bed) -> None:
+    bad = pod(READY, **RUNNING)
+    bad["spec"]["containers"][1]["image"] = "i" * 600
+    bed.cluster.have(space(), session(), claim(), bad)
+    assert bed.session()["image"] == "i" * 512
+
+
+def test_a_session_that_cannot_be_looked_at_fails_alone(bed: Bed) -> None:
+    bed.cluster.have(space(), session(), claim(), pod(READY, **RUNNING))
+    sessions_of_one_space(bed, 1)
+    # As nothing but a fault of the operator's own would have it.
+    bed.cluster.objects[TALK]["status"] = "broken"
+    look_at_everything(bed.context)
+    assert bed.woken() == {"s0", "talk"}
+
+
 def lost_node() -> Manifest:
     return {
         "apiVersion": "v1",
