@@ -9,7 +9,7 @@ from raworc_crds.conditions import Condition
 from raworc_crds.host_report import HostReport
 from raworc_crds.space import MAX_NAME as MAX_SPACE_NAME
 from raworc_crds.space import AgentName
-from raworc_crds.wire import Observed, Quantity, Resources, Seconds, StringMap, Time, Wire
+from raworc_crds.wire import Amount, Observed, Resources, Seconds, StringMap, Time, Wire
 
 KIND = "AgentSession"
 PLURAL = "agentsessions"
@@ -88,7 +88,7 @@ class SessionSpec(Wire):
         None, description="The agent that answers messages which name none."
     )
     resources: Resources | None = Field(None, description="Resources, over those of the Space.")
-    storage_size: Quantity | None = Field(
+    storage_size: Amount | None = Field(
         None, description="Size of the volume, over that of the Space; for a new volume only."
     )
     busy_timeout_seconds: Seconds | None = Field(

@@ -9,6 +9,7 @@ from raworc_crds.conditions import Condition
 from raworc_crds.network import Network
 from raworc_crds.wire import (
     DNS_LABEL,
+    Amount,
     Matching,
     Observed,
     Quantity,
@@ -158,7 +159,7 @@ class SpaceSpec(Wire):
         },
     )
     resources: Resources | None = Field(None, description="Default resources of its sessions.")
-    storage_size: Quantity | None = Field(
+    storage_size: Amount | None = Field(
         None, description="Default size of a session's volume, such as '1Gi'."
     )
     storage_class_name: Annotated[str, StringConstraints(max_length=253)] | None = Field(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -22,6 +23,8 @@ Schema = dict[str, Any]
 
 DNS_LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 _QUANTITY = "^[0-9]{1,16}([.][0-9]{1,9})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
+_SOMETHING = "must be more than 0"
+_MAX_KEY = 63
 
 
 class Wire(BaseModel):
@@ -78,19 +81,38 @@ def _as_text(value: object) -> object:
     return str(value) if is_number else value
 
 
-# A Kubernetes quantity, such as '500m', '2' or '1Gi'; a bare integer is accepted as YAML writes it.
-Quantity = Annotated[
-    str,
-    BeforeValidator(_as_text),
-    StringConstraints(pattern=_QUANTITY, max_length=32),
-    WithJsonSchema(
+def _more_than_nothing(value: str) -> str:
+    # No unit has a digit in it.
+    if not re.search("[1-9]", value):
+        raise ValueError(_SOMETHING)
+    return value
+
+
+def _int_or_string(rule: str, message: str) -> WithJsonSchema:
+    # Kubernetes looks at a pattern only where the value is a string.
+    return WithJsonSchema(
         {
             "x-kubernetes-int-or-string": True,
             "anyOf": [{"type": "integer"}, {"type": "string"}],
             "pattern": _QUANTITY,
             "maxLength": 32,
+            "x-kubernetes-validations": [{"rule": rule, "message": message}],
         }
-    ),
+    )
+
+
+# A Kubernetes quantity, such as '500m', '2' or '1Gi'; a bare integer is accepted as YAML writes it.
+Quantity = Annotated[
+    str,
+    BeforeValidator(_as_text),
+    StringConstraints(pattern=_QUANTITY, max_length=32),
+    _int_or_string("type(self) != int || self >= 0", "must not be less than 0"),
+]
+# To Kubernetes a limit of nothing is no limit.
+Amount = Annotated[
+    Quantity,
+    AfterValidator(_more_than_nothing),
+    _int_or_string("type(self) == int ? self > 0 : self.matches('[1-9]')", _SOMETHING),
 ]
 
 Time = Annotated[
@@ -100,18 +122,29 @@ Seconds = Annotated[int, Field(ge=1, le=604_800)]
 Text = Annotated[str, StringConstraints(max_length=1024)]
 StringMap = Annotated[
     Mapping[
-        Annotated[str, StringConstraints(min_length=1, max_length=63)],
+        Annotated[str, StringConstraints(min_length=1, max_length=_MAX_KEY)],
         Annotated[str, StringConstraints(max_length=1024)],
     ],
-    Field(max_length=64),
+    Field(
+        max_length=64,
+        json_schema_extra={
+            # A structural schema says nothing of keys.
+            "x-kubernetes-validations": [
+                {
+                    "rule": f"self.all(key, key.size() >= 1 && key.size() <= {_MAX_KEY})",
+                    "message": f"keys must have 1 to {_MAX_KEY} characters",
+                }
+            ]
+        },
+    ),
 ]
 
 
 class Amounts(Wire):
     """Amounts of what a node has."""
 
-    cpu: Quantity | None = Field(None, description="Processor time, such as '500m' or '2'.")
-    memory: Quantity | None = Field(None, description="Memory, such as '512Mi'.")
+    cpu: Amount | None = Field(None, description="Processor time, such as '500m' or '2'.")
+    memory: Amount | None = Field(None, description="Memory, such as '512Mi'.")
 
 
 class Resources(Wire):

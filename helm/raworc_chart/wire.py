@@ -10,8 +10,13 @@ Name = Annotated[
     str,
     StringConstraints(pattern=r"^([a-z0-9]([-.a-z0-9]*[a-z0-9])?)?$", max_length=253),
 ]
-# Kubernetes' resource.Quantity; a bare number is one too.
-Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|[kMGTPE]i?)?$")] | int
+# Kubernetes' resource.Quantity, of more than nothing: to it a limit of 0 is no limit. A bare number
+# is one too.
+_SOMETHING = r"(0*[1-9][0-9]*(\.[0-9]+)?|0+\.0*[1-9][0-9]*)"
+Quantity = (
+    Annotated[str, StringConstraints(pattern=f"^{_SOMETHING}(m|[kMGTPE]i?)?$")]
+    | Annotated[int, Field(ge=1)]
+)
 Port = Annotated[int, Field(ge=1, le=65_535)]
 NodePort = Annotated[int, Field(ge=0, le=65_535)]
 Text = Annotated[str, StringConstraints(max_length=512)]

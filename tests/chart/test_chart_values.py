@@ -122,6 +122,10 @@ def test_a_key_that_nobody_knows_is_refused(template: Run, key: str) -> None:
         ("namespacePrefix=Raworc-", "does not match pattern"),
         ("mysql.bufferPoolSize=128", "got number, want string"),
         ("mysql.storage.size=much", "does not match pattern"),
+        *[
+            (f"sessions.resources.limits.memory={nothing}", "sessions/resources/limits/memory")
+            for nothing in ("0", "0Mi", "00.0", "-1")
+        ],
         ("builds.caBundle=certificate", "does not match pattern"),
         ("admin.existingSecret=My_Secret", "does not match pattern"),
         ("mysql.enabled=false", "externalDatabase.host must be set when mysql.enabled is false"),

@@ -11,7 +11,7 @@ from raworc_api.core.pages import PageQuery
 from raworc_crds.agent_session import MAX_NAME, SessionState
 from raworc_crds.conditions import Condition
 from raworc_crds.space import AgentName, SpaceName
-from raworc_crds.wire import DNS_LABEL, Matching, Quantity, Resources, Seconds, StringMap
+from raworc_crds.wire import DNS_LABEL, Amount, Matching, Resources, Seconds, StringMap
 
 SessionName = Annotated[
     str,
@@ -35,7 +35,7 @@ class SessionBody(Body):
     closed: bool = Field(default=False, description="Begin closed, without a pod.")
     metadata: StringMap | None = Field(None, description="Free notes, for people and agents.")
     resources: Resources | None = Field(None, description="Resources, over those of the space.")
-    storage_size: Quantity | None = Field(
+    storage_size: Amount | None = Field(
         None, description="Size of the volume, over that of the space."
     )
     busy_timeout_seconds: Seconds | None = Field(

@@ -121,6 +121,8 @@ def test_a_name_is_taken_once(admin: httpx2.Client) -> None:
         ({"agents": [{**ECHO, "path": "../x"}]}, "/agents/0/path", "`path` must"),
         ({"description": "x" * 1025}, "/description", "1024"),
         ({"quota": {"sessions": -1}}, "/quota/sessions", "0"),
+        ({"resources": {"limits": {"cpu": "0"}}}, "/resources/limits/cpu", "must be more than 0"),
+        ({"storage_size": 0}, "/storage_size", "must be more than 0"),
         (
             {"network": {"egress": [{"cidr": "10.7.0.1/16"}]}},
             "/network/egress/0/cidr",

@@ -93,9 +93,19 @@ def test_quantities_that_are_accepted(size: object) -> None:
     assert spec.storage_size == str(size)
 
 
-@pytest.mark.parametrize("size", ["", "-1Gi", "1GiB", "one", True, 1.5, "1e3"])
+@pytest.mark.parametrize("size", ["", "-1Gi", "1GiB", "one", True, 1.5, "1e3", 0, "0.0Gi"])
 def test_quantities_that_are_refused(size: object) -> None:
     assert "storageSize" in refusal(SessionSpec, {"space": "demo", "storageSize": size})
+
+
+@pytest.mark.parametrize("limit", ["0", 0, "0.0", "000Mi"])
+def test_a_limit_of_nothing_is_refused_as_it_would_be_no_limit(limit: object) -> None:
+    spec: dict[str, object] = {"space": "demo", "resources": {"limits": {"memory": limit}}}
+    assert "must be more than 0" in refusal(SessionSpec, spec)
+
+
+def test_a_quota_may_leave_nothing() -> None:
+    assert SpaceSpec.model_validate({"quota": {"cpu": "0"}}).quota is not None
 
 
 @pytest.mark.parametrize("handler", ["main", "main.", "../x.y", "main.process message"])
