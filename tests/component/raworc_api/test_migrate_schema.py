@@ -1,5 +1,6 @@
 """The migrations, on a real MySQL."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +10,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, MetaData, Table, delete, insert, text, update
+from sqlalchemy import Engine, MetaData, Table, delete, event, insert, text, update
 from sqlmodel import Session, SQLModel, col, select
 
 from raworc_api.accounts.tables import Role
@@ -21,10 +22,15 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_the_migrations_make_the_schema_that_the_code_declares(engine: Engine) -> None:
+    assert differences(engine) == []
+
+
+def differences(engine: Engine) -> list[Any]:
+    """Return what the database has otherwise than the code declares it."""
     with engine.connect() as connection:
         options = {"compare_type": True, "version_table": VERSION_TABLE, "include_name": _is_ours}
         context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, metadata()) == []
+        return list(compare_metadata(context, metadata()))
 
 
 def _is_ours(name: str | None, *_: object) -> bool:
@@ -38,11 +44,16 @@ def table(record: type[SQLModel]) -> Table:
     return found
 
 
-def begin_at(engine: Engine, revision: str) -> None:
-    """Make the schema of an older version."""
+def drop_all(engine: Engine) -> None:
+    """Leave nothing in the database."""
     with engine.begin() as connection:
         for table in [*reversed(metadata().sorted_tables), "alembic_version", VERSION_TABLE]:
             connection.execute(text(f"DROP TABLE {table}"))
+
+
+def begin_at(engine: Engine, revision: str) -> None:
+    """Make the schema of an older version."""
+    drop_all(engine)
     config = Config()
     config.set_main_option("script_location", "apiserver/raworc_api/migrations")
     config.set_main_option("path_separator", "os")
@@ -53,9 +64,7 @@ def begin_at(engine: Engine, revision: str) -> None:
 
 
 def test_two_replicas_migrate_one_after_the_other(engine: Engine) -> None:
-    with engine.begin() as connection:
-        for table in [*reversed(metadata().sorted_tables), "alembic_version", VERSION_TABLE]:
-            connection.execute(text(f"DROP TABLE {table}"))
+    drop_all(engine)
     with ThreadPoolExecutor(2) as replicas:
         done = [replicas.submit(migrate, engine, NOW) for _ in range(2)]
     assert [replica.result() for replica in done] == [None, None]
@@ -143,16 +152,70 @@ def test_a_revision_of_something_else_is_refused(engine: Engine) -> None:
 
 def test_messages_that_are_there_get_their_size(engine: Engine) -> None:
     begin_at(engine, "0003")
-    rows = [{**MESSAGE, "id": f"{seq:04}", "seq": seq, "content": "é" * seq} for seq in range(603)]
+    add_messages(engine, 603)
+    migrate(engine, NOW)
+    assert sizes(engine) == [2 * seq for seq in range(603)]
+
+
+def add_messages(engine: Engine, count: int) -> None:
+    """Add messages as version 0003 does, each two bytes longer than the one before."""
+    rows = [
+        {**MESSAGE, "id": f"{seq:04}", "seq": seq, "content": "é" * seq} for seq in range(count)
+    ]
     with engine.begin() as connection:
         # As the tables are by then: the models have columns that came later.
         sessions = Table("sessions", MetaData(), autoload_with=connection)
         connection.execute(insert(sessions), [SESSION])
         connection.execute(insert(table(MessageRecord)), rows)
-    migrate(engine, NOW)
+
+
+def sizes(engine: Engine) -> list[int | None]:
+    """Return the sizes of all messages in their order."""
     with Session(engine) as db:
-        sizes = db.exec(select(MessageRecord.size).order_by(col(MessageRecord.seq))).all()
-    assert list(sizes) == [2 * seq for seq in range(603)]
+        return list(db.exec(select(MessageRecord.size).order_by(col(MessageRecord.seq))))
+
+
+class Interruption(Exception):  # noqa: N818 - nothing of the migration is wrong
+    """The process of a migration ends."""
+
+
+def is_interrupted(engine: Engine, statement: str, at: int = 1) -> bool:
+    """Migrate until the ``at``-th such statement was executed; say whether there was one."""
+    left = at
+
+    def interrupt(_: object, __: object, executed: str, *___: object) -> None:
+        nonlocal left
+        if re.match(statement, executed.strip()):
+            left -= 1
+            if left == 0:
+                raise Interruption
+
+    event.listen(engine, "after_cursor_execute", interrupt)
+    try:
+        migrate(engine, NOW)
+    except Interruption:
+        return True
+    finally:
+        event.remove(engine, "after_cursor_execute", interrupt)
+    return False
+
+
+def test_a_migration_goes_on_after_every_change_of_the_schema(engine: Engine) -> None:
+    drop_all(engine)
+    interruptions = 0
+    # Each run makes one change, which MySQL keeps, and does not come to write a revision.
+    while is_interrupted(engine, "ALTER|CREATE(?! TABLE IF NOT EXISTS)"):
+        interruptions += 1
+    assert interruptions > len(metadata().tables)
+    assert differences(engine) == []
+
+
+def test_a_migration_goes_on_filling_sizes(engine: Engine) -> None:
+    begin_at(engine, "0003")
+    add_messages(engine, 1203)
+    assert is_interrupted(engine, "UPDATE messages SET size", at=2)
+    migrate(engine, NOW)
+    assert sizes(engine) == [2 * seq for seq in range(1203)]
 
 
 SESSION: dict[str, Any] = {

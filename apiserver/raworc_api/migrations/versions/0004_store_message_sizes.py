@@ -1,7 +1,8 @@
 """Messages carry their size, so that a page is cut without reading what it leaves out.
 
-The column is added at once and without a lock; rows are filled in small steps, each of which is
-committed. It may be empty: replicas of the version before go on adding messages without it.
+MySQL adds a column that may be empty at once and without a lock; rows are filled in small steps,
+each of which is committed. Empty it may stay: replicas of the version before go on adding messages
+without it.
 """
 
 import sqlalchemy as sa
@@ -23,7 +24,7 @@ _FILL = sa.text(
 
 def upgrade() -> None:
     """Add the column, and fill it."""
-    op.execute("ALTER TABLE messages ADD COLUMN size INTEGER NULL, ALGORITHM=INSTANT")
+    op.add_column("messages", sa.Column("size", sa.Integer(), nullable=True))
     connection, after = op.get_bind(), ""
     while (last := connection.execute(_LAST, {"after": after, "step": _STEP}).scalar()) is not None:
         connection.execute(_FILL, {"after": after, "last": last})
