@@ -96,7 +96,8 @@ class SessionSpec(Wire):
     )
     metadata: StringMap | None = Field(None, description="Free notes, for people and agents.")
     owner: Annotated[str, StringConstraints(max_length=253)] | None = Field(
-        None, description="Who owns the session in the API; the API sets it."
+        None,
+        description="The account that owns the session in the API; with kubectl, any may be named.",
     )
 
 

@@ -128,5 +128,6 @@ class Network(Wire):
         Field(max_length=32, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
     ] = Field(
         default_factory=list,
-        description="Ranges that they reach besides, never those of the cluster itself.",
+        description="Ranges that they reach besides, but for those that the chart keeps closed"
+        " (`networks.clusterRanges`).",
     )

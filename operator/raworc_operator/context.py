@@ -29,6 +29,8 @@ class Context:
     space_queue: WorkQueue
     # Sessions that wait for room in the quota of their space.
     waiting: WaitingLines = field(default_factory=WaitingLines)
+    # Spaces whose image a node could not pull; whoever acts on it asks the registry.
+    doubted_images: set[str] = field(default_factory=set)
     # Nodes that seemed lost when they were last seen; whoever acts on it reads the node again.
     lost_nodes: set[str] = field(default_factory=set)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -40,6 +42,11 @@ class Context:
     def trigger_space(self, name: str, seconds: float = 0) -> None:
         """Reconcile a space soon, in another thread."""
         self.space_queue.add(Key(SPACE, name), seconds)
+
+    def doubt_image(self, space: str) -> None:
+        """Ask the registry soon whether it still has the image of a space."""
+        self.doubted_images.add(space)
+        self.trigger_space(space)
 
     def trigger_waiting(self, namespace: str, seconds: float = 0) -> None:
         """Try the session that has waited longest for room in the quota of its space."""

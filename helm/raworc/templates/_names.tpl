@@ -14,6 +14,20 @@
 {{- end -}}
 {{- end -}}
 
+{{/* Start of the namespaces of spaces, which an upgrade must not change: sessions and volumes would stay behind. */}}
+{{- define "raworc.namespacePrefix" -}}
+{{- $prefix := .Values.namespacePrefix -}}
+{{- $operator := lookup "apps/v1" "Deployment" .Release.Namespace (printf "%s-operator" (include "raworc.fullname" .)) -}}
+{{- range dig "spec" "template" "spec" "containers" list $operator -}}
+{{- range .env -}}
+{{- if and (eq .name "RAWORC_NAMESPACE_PREFIX") (ne .value $prefix) -}}
+{{- fail (printf "namespacePrefix must stay '%s': the spaces of this release are in namespaces of that name" .value) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $prefix -}}
+{{- end -}}
+
 {{/* Labels that never change, for selectors; takes (list $ "api"). */}}
 {{- define "raworc.selector" -}}
 {{- $root := index . 0 -}}

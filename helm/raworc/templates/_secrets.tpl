@@ -28,7 +28,9 @@ rendering; takes (list $ "name" (dict "key" "new value")).
 {{- include "raworc.secretData" (list . (include "raworc.mysqlSecret" .) $new) -}}
 {{- end -}}
 
-{{/* One account of the bundled registry; takes (list $ "push"). */}}
+{{/*
+One account of the bundled registry; takes (list $ "push"). Its password stays; the host that it is for follows the values.
+*/}}
 {{- define "raworc.registryData" -}}
 {{- $root := index . 0 -}}
 {{- $use := index . 1 -}}
@@ -36,5 +38,9 @@ rendering; takes (list $ "name" (dict "key" "new value")).
 {{- $password := randAlphaNum 32 -}}
 {{- $auths := dict $host (dict "auth" (printf "%s:%s" $use $password | b64enc)) -}}
 {{- $new := dict ".dockerconfigjson" (dict "auths" $auths | toJson) "htpasswd" (htpasswd $use $password) -}}
-{{- include "raworc.secretData" (list $root (printf "%s-registry-%s" (include "raworc.fullname" $root) $use) $new) -}}
+{{- $name := printf "%s-registry-%s" (include "raworc.fullname" $root) $use -}}
+{{- $data := include "raworc.secretData" (list $root $name $new) | fromYaml -}}
+{{- $known := index $data ".dockerconfigjson" | b64dec | fromJson -}}
+{{- $moved := dict "auths" (dict $host (index (values $known.auths) 0)) | toJson | b64enc -}}
+{{- set $data ".dockerconfigjson" $moved | toYaml -}}
 {{- end -}}

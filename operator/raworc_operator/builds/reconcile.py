@@ -94,8 +94,29 @@ def reconcile_build(work: Pass) -> Progress:
             return _renew(work, former)
         case Step.FOLLOW if former is not None:
             return _follow(work, former)
+        case Step.REST if former is not None and former.state is BuildState.COMPLETED:
+            return _keep(work, former)
     retry = seconds_to_retry(former, now) if former and is_retried(former) else None
     return Progress(former, work.former_image, retry_after=retry)
+
+
+def _keep(work: Pass, build: Build) -> Progress:
+    """Leave a completed build alone, unless its image is not where nodes pull it.
+
+    The registry may have another address since, or have lost the image, which a session's node
+    finds out. The build begins again with the commits that it had.
+    """
+    is_doubted = work.name in work.context.doubted_images
+    is_in_place = (work.former_image or "").startswith(f"{work.context.settings.registry_pull}/")
+    if is_in_place and not is_doubted:
+        return Progress(build, work.former_image)
+    progress = _renew(work, build)
+    if progress.build is not None and progress.build.state is not BuildState.COMPLETED:
+        words = f"{work.former_image} is not in the registry; it is built again."
+        work.context.tell(work.space, "ImageMissing", words, warning=True)
+    if progress.retry_after is None:
+        work.context.doubted_images.discard(work.name)
+    return progress
 
 
 def _resolve(work: Pass, former: Build | None) -> Progress:

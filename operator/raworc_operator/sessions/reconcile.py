@@ -49,7 +49,10 @@ def reconcile_session(context: Context, namespace: str, name: str) -> float | No
     view = _look(context, session, spec)
     plan = plan_session(view, builders(context.settings), context.now())
     view, blocker = _act(context, view, plan)
-    _report(context, session, session_status(view, blocker, context.now()))
+    status = session_status(view, blocker, context.now())
+    _report(context, session, status)
+    if any(one.reason == SessionReason.IMAGE_PULL_FAILED for one in status.conditions):
+        context.doubt_image(spec.space)
     if blocker is not None and blocker.reason is SessionReason.QUOTA_EXCEEDED:
         context.waiting.join(namespace, name, view.made_at)
     else:

@@ -123,8 +123,9 @@ def _prepare_namespace(context: Context, space: Manifest) -> Condition:
         return namespace_condition(SpaceReason.NAMESPACE_TERMINATING, words)
     if found is not None and (found["metadata"].get("labels") or {}).get(SPACE_LABEL) != name:
         words = (
-            f"Namespace '{inside}' does not belong to this Space; to have it adopted, label it"
-            f" '{SPACE_LABEL}={name}'."
+            f"Namespace '{inside}' does not belong to this Space. To have it adopted, label it"
+            f" '{SPACE_LABEL}={name}': the Space then sets its network policies and pod security,"
+            " and it is deleted, with all that is in it, when the Space is."
         )
         return namespace_condition(SpaceReason.NAMESPACE_TAKEN, words)
     try:

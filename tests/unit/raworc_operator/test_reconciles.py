@@ -602,3 +602,55 @@ def test_a_build_whose_job_is_refused_waits_and_says_so(bed: Bed, error: Excepti
     del bed.cluster.refusals["Job"]
     bed.space()
     assert [name for name in bed.cluster.made if name.startswith("Job")] != []
+
+
+def completed(bed: Bed) -> Manifest:
+    """Have a space whose build completed, with the image in the registry."""
+    bed.cluster.have(space({}))
+    build = bed.space()["build"]["id"]
+    bed.sources.images["raworc_space_team", build] = DIGEST
+    bed.cluster.have(build_pods(build, exitCode=0, message=DIGEST))
+    job = bed.cluster.objects[Key(JOB, f"build-{build}", INSIDE)]
+    job["status"] = {"conditions": [{"type": "Complete", "status": "True"}]}
+    bed.cluster.made.clear()
+    return bed.space()
+
+
+def test_a_completed_build_asks_the_registry_nothing(bed: Bed) -> None:
+    completed(bed)
+    bed.sources.found.clear()
+    bed.space()
+    assert bed.sources.found == []
+
+
+def test_an_image_follows_the_registry_to_another_address(bed: Bed) -> None:
+    image = completed(bed)["image"]
+    moved = replace(bed.context, settings=replace(SETTINGS, registry_pull="localhost:30501"))
+    reconcile_space(moved, "team")
+    status = bed.cluster.objects[TEAM]["status"]
+    assert status["image"] == image.replace(SETTINGS.registry_pull, "localhost:30501")
+    assert bed.cluster.made == []
+
+
+def test_an_image_that_the_registry_lost_is_built_again_for_the_same_commits(bed: Bed) -> None:
+    before = completed(bed)["build"]
+    waiting = {"reason": "ErrImagePull", "message": "not found"}
+    stuck = {"containerStatuses": [{"name": "agent", "state": {"waiting": waiting}}]}
+    bed.cluster.have(session(), claim())
+    bed.session()
+    bed.cluster.have({**bed.cluster.objects[Key(POD, "talk", INSIDE)], "status": stuck})
+    bed.sources.images.clear()
+    bed.sources.commits[None] = "d" * 40
+    bed.session()
+    assert TEAM in bed.context.space_queue._due
+    build = bed.space()["build"]
+    assert (build["state"], build["agents"]) == ("pending", before["agents"])
+    assert f"Job 'build-{build['id']}'" in bed.cluster.made
+    assert "ImageMissing" in bed.cluster.events
+
+
+def test_a_node_that_cannot_pull_what_is_there_changes_nothing(bed: Bed) -> None:
+    before = completed(bed)
+    bed.context.doubt_image("team")
+    assert bed.space() == before
+    assert bed.context.doubted_images == set()
