@@ -118,6 +118,7 @@ def space_definition() -> Manifest:
         [
             _column("Ready", f"{_READY}.status"),
             _column("Reason", f"{_READY}.reason"),
+            _column("Built", ".status.conditions[?(@.type=='Built')].reason"),
             _column("Sessions", ".status.sessions", kind="integer"),
             _column("Running", ".status.runningSessions", kind="integer"),
             _column("Build", ".status.build.id", priority=1),

@@ -97,6 +97,7 @@ class SpaceReason(StrEnum):
     UNSUPPORTED_RUNTIME = "UnsupportedRuntime"
     HANDLER_NOT_FOUND = "HandlerNotFound"
     BUILD_FAILED = "BuildFailed"
+    BUILD_NOT_STARTED = "BuildNotStarted"
     BASE_IMAGE_NOT_FOUND = "BaseImageNotFound"
     REGISTRY_UNREACHABLE = "RegistryUnreachable"
     REGISTRY_REFUSED = "RegistryRefused"
@@ -215,6 +216,9 @@ class Build(Observed):
             "x-kubernetes-list-map-keys": ["name"],
         },
     )
+    agents_hash: Annotated[str, StringConstraints(max_length=64)] | None = Field(
+        None, description="Hash of the `spec.agents` that this build answers."
+    )
     rebuild: Annotated[str, StringConstraints(max_length=128)] | None = Field(
         None, description="The value of `spec.rebuild` that this build answers."
     )
@@ -247,6 +251,13 @@ class SpaceStatus(Observed):
     image: Annotated[str, StringConstraints(max_length=512)] | None = Field(
         None, description="The image of new sessions, by digest; the last good one."
     )
+    image_agents: (
+        Annotated[
+            list[AgentName],
+            Field(max_length=32, json_schema_extra={"x-kubernetes-list-type": "set"}),
+        ]
+        | None
+    ) = Field(None, description="The agents that `image` contains.")
     build: Build | None = Field(None, description="The newest build.")
     sessions: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
         None, description="How many sessions there are."

@@ -11,6 +11,7 @@ PASSING = frozenset(
         SpaceReason.REGISTRY_REFUSED,
         SpaceReason.BASE_IMAGE_NOT_FOUND,
         SpaceReason.SOURCES_UNREACHABLE,
+        SpaceReason.BUILD_NOT_STARTED,
     }
 )
 

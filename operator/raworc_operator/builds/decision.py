@@ -55,11 +55,10 @@ def good_image(space: Manifest) -> str | None:
     return None if build and not build.get("operatorVersion") else image
 
 
-def next_step(space: Manifest, now: datetime) -> Step:
-    """Decide from the status alone, so that an operator that comes back carries on."""
+def next_step(space: Manifest, spec: SpaceSpec, now: datetime) -> Step:
+    """Decide from spec and status alone, so that an operator that comes back carries on."""
     build = former_build(space)
-    observed = (space.get("status") or {}).get("observedGeneration")
-    if build is None or observed != space["metadata"].get("generation"):
+    if build is None or not _is_answer(build, space, spec):
         return Step.RESOLVE
     if is_of_other_version(build) and build.state is not BuildState.FAILED and build.agents:
         return Step.RENEW
@@ -68,6 +67,27 @@ def next_step(space: Manifest, now: datetime) -> Step:
     if is_retried(build) and seconds_to_retry(build, now) <= 0:
         return Step.RESOLVE
     return Step.REST
+
+
+def _is_answer(build: Build, space: Manifest, spec: SpaceSpec) -> bool:
+    if build.agents_hash is not None:
+        return _is_of(build, spec.agents, spec.rebuild)
+    # A build of a version before; a generation says less, as it changes with any field.
+    observed = (space.get("status") or {}).get("observedGeneration")
+    built, wanted = ({agent.name for agent in some} for some in (build.agents, spec.agents))
+    return observed == space["metadata"].get("generation") and built in (set(), wanted)
+
+
+def _is_of(build: Build | None, agents: Sequence[AgentSource], rebuild: str | None) -> bool:
+    """Say whether a build answers what is asked for; its refs may name other commits by now."""
+    wanted = (agents_hash(agents), rebuild)
+    return build is not None and (build.agents_hash, build.rebuild) == wanted
+
+
+def agents_hash(agents: Sequence[AgentSource]) -> str:
+    """Hash the agents as a spec names them."""
+    text = json.dumps([agent.model_dump(mode="json") for agent in agents], sort_keys=True)
+    return sha256(text.encode()).hexdigest()
 
 
 def is_retried(build: Build) -> bool:
@@ -127,26 +147,18 @@ def seconds_to_renew(error: SourceError) -> float:
     return _ASKING_SECONDS if error.is_pending else _FIRST_RETRY_SECONDS
 
 
-def failed_before(build: Build | None, key: str, rebuild: str | None) -> bool:
-    """Say whether this very build failed, and nobody asked for it again since."""
-    return (
-        build is not None
-        and build.state is BuildState.FAILED
-        and bool(build.agents)
-        and build.key == key
-        and build.rebuild == rebuild
-        and not is_retried(build)
-    )
-
-
 def new_build(
     agents: Sequence[PinnedAgent], key: str, rebuild: str | None, former: Build | None, began: str
 ) -> Build:
     """Describe a build that begins, or that is already known under this key."""
-    same = former is not None and former.key == key and former.rebuild == rebuild
+    sources = [agent.source for agent in agents]
+    same = (former is not None and (former.key, former.rebuild) == (key, rebuild)) or _is_of(
+        former, sources, rebuild
+    )
     return Build(
         id=build_id(key),
         key=key,
+        agents_hash=agents_hash(sources),
         state=BuildState.PENDING,
         start_time=former.start_time if former and same else began,
         agents=[BuiltAgent(name=agent.source.name, commit=agent.commit) for agent in agents],
@@ -162,12 +174,12 @@ def unresolved_build(
 
     Its key is that of the wish, as there is no commit.
     """
-    wish = [agent.model_dump(mode="json") for agent in spec.agents]
-    key = sha256(json.dumps(wish, sort_keys=True).encode()).hexdigest()
-    same = former is not None and (former.key, former.rebuild) == (key, spec.rebuild)
+    key = agents_hash(spec.agents)
+    same = _is_of(former, spec.agents, spec.rebuild)
     return Build(
         id=build_id(key),
         key=key,
+        agents_hash=key,
         state=BuildState.PENDING if error.is_passing else BuildState.FAILED,
         start_time=former.start_time if former and same else time_text(now),
         completion_time=None if error.is_passing else time_text(now),

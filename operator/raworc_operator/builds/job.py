@@ -33,7 +33,7 @@ REQUEST_ANNOTATION = "raworc.dev/checkout"
 # are hungry, and for minutes only.
 BUILD_LIMITS = {"cpu": "2", "memory": "2Gi"}
 
-_DEADLINE_SECONDS = 1800
+BUILD_SECONDS = 1800
 _KEPT_SECONDS = 3600
 _BUILDER_USER = 10001
 # Below /kaniko, which Kaniko keeps out of the image.
@@ -70,7 +70,6 @@ def build_job(
         "spec": {
             # One more try, as a registry or a repository may fail for a moment.
             "backoffLimit": 1,
-            "activeDeadlineSeconds": _DEADLINE_SECONDS,
             "ttlSecondsAfterFinished": _KEPT_SECONDS,
             "podFailurePolicy": {"rules": _failure_rules()},
             "template": {
@@ -99,6 +98,9 @@ def _failure_rules() -> list[Manifest]:
 
 def _pod_spec(image: str, settings: Settings) -> Manifest:
     return {
+        # Of the pod, not of the Job: it runs from when a node has taken the pod, so that a build
+        # may wait for room in a quota or on a node for as long as that takes. (docs/decisions/0040)
+        "activeDeadlineSeconds": BUILD_SECONDS,
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,

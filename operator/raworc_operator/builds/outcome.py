@@ -8,11 +8,17 @@ from typing import Any
 
 from raworc_crds.space import BuildState, SpaceReason
 from raworc_kube.objects import Manifest, condition
-from raworc_operator.builds.job import BUILD_LIMITS, CHECKOUT_CONTAINER, KANIKO_CONTAINER
+from raworc_operator.builds.job import (
+    BUILD_LIMITS,
+    BUILD_SECONDS,
+    CHECKOUT_CONTAINER,
+    KANIKO_CONTAINER,
+)
 from raworc_sources.checkout.layout import USER_ERROR_EXIT
 
 # Of a longer log the kubelet keeps the end, which begins somewhere in a line.
 _MAX_LOG_BYTES = 2048
+_NEVER_MADE = "ContainerStatusUnknown"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 # How Kaniko ends when a registry wants another account: its own word first, then what it asked for.
 _REFUSED = re.compile(
@@ -63,6 +69,8 @@ def _pushed(pod: Manifest) -> str | None:
 
 
 def _failure(pods: Sequence[Manifest], job: Manifest) -> Outcome:
+    if pods and (pods[0].get("status") or {}).get("reason") == "DeadlineExceeded":
+        return _too_late(pods[0])
     for pod in pods:
         for container in (CHECKOUT_CONTAINER, KANIKO_CONTAINER):
             ended = _ended(pod, container)
@@ -70,6 +78,23 @@ def _failure(pods: Sequence[Manifest], job: Manifest) -> Outcome:
                 return _container_failure(ended)
     words = condition(job, "Failed").get("message") or "The build's pod ended without a message."
     return Outcome(BuildState.FAILED, None, SpaceReason.BUILD_FAILED, words)
+
+
+def _too_late(pod: Manifest) -> Outcome:
+    minutes = f"within {BUILD_SECONDS // 60} minutes"
+    if any(map(_has_run, _statuses(pod))):
+        words = f"The build did not end {minutes}."
+        return Outcome(BuildState.FAILED, None, SpaceReason.BUILD_FAILED, words)
+    why = next(filter(None, map(_waiting_reason, _statuses(pod))), "see the events of its pod")
+    words = f"The containers of the build did not start {minutes}: {why}"
+    return Outcome(BuildState.FAILED, None, SpaceReason.BUILD_NOT_STARTED, words)
+
+
+def _has_run(status: Mapping[str, Any]) -> bool:
+    # Once the pod has ended, the kubelet says of containers that it never made that they are lost.
+    state = status.get("state") or {}
+    ended = state.get("terminated")
+    return "running" in state or (ended or {}).get("reason", "") not in {"", _NEVER_MADE}
 
 
 def _container_failure(ended: Mapping[str, Any]) -> Outcome:

@@ -12,7 +12,6 @@ from raworc_kube.objects import JOB, POD, Key, Manifest, condition, is_going, ti
 from raworc_operator.builds.authorities import authorities
 from raworc_operator.builds.decision import (
     Step,
-    failed_before,
     former_build,
     good_image,
     growing_delay,
@@ -87,7 +86,7 @@ def reconcile_build(work: Pass) -> Progress:
         return Progress(None, None)
     former = former_build(work.space)
     now = work.context.now()
-    match next_step(work.space, now):
+    match next_step(work.space, work.spec, now):
         case Step.RESOLVE:
             return _resolve(work, former)
         case Step.RENEW if former is not None:
@@ -123,8 +122,6 @@ def _resolve(work: Pass, former: Build | None) -> Progress:
     try:
         agents, base = _pin(work)
         key = build_key(agents, base, work.context.settings.kaniko_image)
-        if failed_before(former, key, work.spec.rebuild):
-            return Progress(former, work.former_image)
         began = time_text(work.context.now())
         return _begin(work, new_build(agents, key, work.spec.rebuild, former, began), agents, base)
     except SourceError as error:
@@ -269,7 +266,7 @@ def _under_way(work: Pass, build: Build, outcome: Outcome) -> Progress:
         return Progress(build, work.former_image, outcome.message)
     blocker = quota_blocker(work.quota)
     message = f"{outcome.message} It has none: {blocker}." if blocker else outcome.message
-    return Progress(build, work.former_image, message, _WAITING_SECONDS)
+    return Progress(build, work.former_image, message, growing_delay(build, work.context.now()))
 
 
 def _pushed(work: Pass, build: Build, outcome: Outcome) -> Progress:

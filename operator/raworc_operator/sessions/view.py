@@ -114,7 +114,7 @@ def start_blocker(view: SessionSnapshot, namespace_prefix: str) -> Blocker | Non
         )
     if view.space is None or is_going(view.space):
         return Blocker(SessionReason.SPACE_NOT_FOUND, f"Space '{wanted}' does not exist.")
-    return _unknown_agent(view) or _missing_image(view)
+    return _unknown_agent(view) or _missing_image(view) or _unbuilt_agent(view)
 
 
 def _unknown_agent(view: SessionSnapshot) -> Blocker | None:
@@ -131,10 +131,25 @@ def _unknown_agent(view: SessionSnapshot) -> Blocker | None:
 def _missing_image(view: SessionSnapshot) -> Blocker | None:
     if view.image:
         return None
-    built = condition(view.space or {}, "Built")
-    why = f"{built['reason']}: {built.get('message', '')}" if built else "it is new"
-    text = f"Space '{view.spec.space}' has no image yet ({why})"
+    text = f"Space '{view.spec.space}' has no image yet ({_why_not_built(view)})"
     return Blocker(SessionReason.SPACE_NOT_BUILT, text)
+
+
+def _unbuilt_agent(view: SessionSnapshot) -> Blocker | None:
+    # The image may be the last good one; one of a version before does not say what it contains.
+    contained = _status_of(view.space).get("imageAgents")
+    if view.spec.agent is None or contained is None or view.spec.agent in contained:
+        return None
+    text = (
+        f"Agent '{view.spec.agent}' is not in the image of Space '{view.spec.space}' yet"
+        f" ({_why_not_built(view)})"
+    )
+    return Blocker(SessionReason.SPACE_NOT_BUILT, text)
+
+
+def _why_not_built(view: SessionSnapshot) -> str:
+    built = condition(view.space or {}, "Built")
+    return f"{built['reason']}: {built.get('message', '')}" if built else "it is new"
 
 
 def waits_for_build(view: SessionSnapshot) -> bool:

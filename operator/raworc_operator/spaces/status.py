@@ -43,11 +43,21 @@ def space_status(view: SpaceSnapshot, namespace: str, now: datetime) -> SpaceSta
         conditions=conditions(view.space, found, now),
         namespace=namespace if there else None,
         image=view.image,
+        image_agents=_image_agents(view),
         build=view.build,
         sessions=view.sessions,
         running_sessions=view.running_sessions,
         observed_generation=view.space["metadata"].get("generation"),
     )
+
+
+def _image_agents(view: SpaceSnapshot) -> list[str] | None:
+    if view.image is None:
+        return None
+    if view.build is not None and view.build.state is BuildState.COMPLETED:
+        return [agent.name for agent in view.build.agents]
+    former: list[str] | None = (view.space.get("status") or {}).get("imageAgents")
+    return former
 
 
 def invalid_status(space: Manifest, message: str, now: datetime) -> SpaceStatus:

@@ -1,18 +1,17 @@
 """The name of a build, when it is begun, and what came of it."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from tests.unit.raworc_operator.samples import COMMIT, NOON, NOON_TEXT, source, space, space_spec
 
-from raworc_crds.space import Build, BuildState, SpaceReason
+from raworc_crds.space import Build, BuildState, SpaceReason, SpaceSpec
 from raworc_crds.wire import dump
 from raworc_kube.objects import Manifest, time_text
 from raworc_operator.builds.decision import (
     Step,
-    failed_before,
     new_build,
     next_step,
     pinned_agents,
@@ -60,15 +59,18 @@ def build(state: BuildState = BuildState.COMPLETED, **more: Any) -> Build:  # no
     return begun.model_copy(update={"state": state, **more})
 
 
-def built(of: Build, generation: int = 1) -> Manifest:
-    return space({"observedGeneration": generation, "build": dump(of)})
+def built(of: Build) -> Manifest:
+    return space({"observedGeneration": 1, "build": dump(of)})
+
+
+def decided(seen: Manifest, now: datetime = NOON) -> Step:
+    return next_step(seen, SpaceSpec.model_validate(seen["spec"]), now)
 
 
 @pytest.mark.parametrize(
     ("seen", "step"),
     [
         (space({}), Step.RESOLVE),
-        (built(build(), generation=0), Step.RESOLVE),
         (built(build()), Step.REST),
         (built(build(BuildState.PENDING)), Step.FOLLOW),
         (built(build(BuildState.BUILDING)), Step.FOLLOW),
@@ -77,21 +79,21 @@ def built(of: Build, generation: int = 1) -> Manifest:
     ],
 )
 def test_the_next_step_is_read_from_the_status(seen: Manifest, step: Step) -> None:
-    assert next_step(seen, NOON) is step
+    assert decided(seen) is step
 
 
 def test_refs_that_a_person_must_mend_are_looked_at_again_each_minute() -> None:
     error = SourceError(SpaceReason.REF_NOT_FOUND, "why")
     failed = built(unresolved_build(space_spec(), error, None, NOON))
-    assert next_step(failed, NOON + timedelta(seconds=59)) is Step.REST
-    assert next_step(failed, NOON + timedelta(seconds=60)) is Step.RESOLVE
+    assert decided(failed, NOON + timedelta(seconds=59)) is Step.REST
+    assert decided(failed, NOON + timedelta(seconds=60)) is Step.RESOLVE
 
 
 @pytest.mark.parametrize("reason", sorted(PASSING))
 def test_a_build_waits_for_what_passes_and_has_not_failed(reason: SpaceReason) -> None:
     waiting = unresolved_build(space_spec(), SourceError(reason, "why"), None, NOON)
     assert (waiting.state, waiting.reason) == (BuildState.PENDING, reason)
-    assert next_step(built(waiting), NOON) is Step.RESOLVE
+    assert decided(built(waiting), NOON) is Step.RESOLVE
 
 
 @pytest.mark.parametrize(("waited", "seconds"), [(0, 10), (20, 20), (100, 100), (10_000, 600)])
@@ -108,12 +110,30 @@ def test_an_answer_that_is_looked_for_is_asked_for_each_second() -> None:
     assert seconds_to_wait(asking, NOON + timedelta(seconds=100)) == 1
 
 
+def asked(of: Build, generation: int = 1, **spec: Any) -> Manifest:  # noqa: ANN401
+    """A space with a build, of which the spec may have changed since."""
+    status = {"observedGeneration": 1, "build": dump(of)}
+    return {**space(status, **spec), "metadata": {"name": "team", "generation": generation}}
+
+
 def test_a_build_that_failed_is_tried_again_only_when_somebody_asks() -> None:
     failed = build(BuildState.FAILED)
-    assert failed_before(failed, key(), None)
-    assert not failed_before(failed, key(), "again")
-    assert not failed_before(failed, key(base="other"), None)
-    assert not failed_before(build(), key(), None)
+    assert decided(asked(failed)) is Step.REST
+    assert decided(asked(failed, rebuild="again")) is Step.RESOLVE
+
+
+@pytest.mark.parametrize("state", [BuildState.BUILDING, BuildState.FAILED, BuildState.COMPLETED])
+def test_only_other_agents_or_a_new_rebuild_ask_for_a_build(state: BuildState) -> None:
+    others = {"description": "new", "quota": {"cpu": "4"}}
+    assert decided(asked(build(state), generation=2, **others)) is decided(asked(build(state)))
+    for agents in ([], [{"name": "echo", "repo": "owner/agents", "ref": "v1"}]):
+        assert decided(asked(build(state), generation=2, agents=agents)) is Step.RESOLVE
+
+
+def test_a_build_of_a_version_before_is_judged_by_the_generation() -> None:
+    older = build().model_copy(update={"agents_hash": None})
+    assert decided(asked(older)) is Step.REST
+    assert decided(asked(older, generation=2)) is Step.RESOLVE
 
 
 def test_a_build_remembers_its_commits() -> None:
@@ -254,8 +274,37 @@ def test_a_build_that_ran_out_of_memory_says_so() -> None:
     assert "memory" in build_outcome(job(Failed="x"), [pod("1", kaniko=ended)]).message
 
 
-def test_a_build_that_took_too_long_says_so() -> None:
-    assert build_outcome(job(Failed="It was too long"), []).message == "It was too long"
+def test_a_job_that_failed_without_pods_says_what_it_knows() -> None:
+    assert build_outcome(job(Failed="It was too much"), []).message == "It was too much"
+
+
+def late(state: dict[str, Any]) -> Manifest:
+    """A pod that was ended as its time was over."""
+    statuses = [{"name": "checkout", "state": state}]
+    status = {"phase": "Failed", "reason": "DeadlineExceeded", "initContainerStatuses": statuses}
+    return {"metadata": {"name": "1", "creationTimestamp": "1"}, "status": status}
+
+
+def test_a_build_that_took_too_long_is_for_its_author() -> None:
+    killed = late({"terminated": {"exitCode": 137, "reason": "Error"}})
+    outcome = build_outcome(job(Failed="backoff"), [killed])
+    assert outcome.reason is SpaceReason.BUILD_FAILED
+    assert outcome.message == "The build did not end within 30 minutes."
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}},
+        {"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown"}},
+        {},
+    ],
+)
+def test_a_build_whose_containers_never_started_is_tried_again(state: dict[str, Any]) -> None:
+    outcome = build_outcome(job(Failed="backoff"), [late(state)])
+    assert outcome.reason is SpaceReason.BUILD_NOT_STARTED
+    assert outcome.reason in PASSING
+    assert "did not start within 30 minutes" in outcome.message
 
 
 def test_a_build_whose_image_is_not_there_says_what_it_waits_for() -> None:
@@ -273,18 +322,15 @@ def test_a_build_that_a_registry_held_back_is_tried_again_ever_later(reason: Spa
         ended = NOON + timedelta(seconds=seconds)
         failed = build(BuildState.FAILED, reason=reason, completion_time=time_text(ended))
         status = {"build": dump(failed), "observedGeneration": 1}
-        assert next_step(space(status), ended + timedelta(seconds=delay - 1)) is Step.REST
-        assert next_step(space(status), ended + timedelta(seconds=delay)) is Step.RESOLVE
-        assert not failed_before(failed, key(), None)
+        assert decided(space(status), ended + timedelta(seconds=delay - 1)) is Step.REST
+        assert decided(space(status), ended + timedelta(seconds=delay)) is Step.RESOLVE
 
 
 def test_what_its_author_has_to_mend_is_tried_again_by_another_operator_only() -> None:
     failed = build(BuildState.FAILED, reason=SpaceReason.BUILD_FAILED, completion_time=NOON_TEXT)
     later = NOON + timedelta(days=1)
     status = {"build": dump(failed), "observedGeneration": 1}
-    assert next_step(space(status), later) is Step.REST
-    assert failed_before(failed, key(), None)
+    assert decided(space(status), later) is Step.REST
     older = failed.model_copy(update={"operator_version": "0.0.1"})
     status = {"build": dump(older), "observedGeneration": 1}
-    assert next_step(space(status), later) is Step.RESOLVE
-    assert not failed_before(older, key(), None)
+    assert decided(space(status), later) is Step.RESOLVE

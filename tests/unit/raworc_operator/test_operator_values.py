@@ -7,7 +7,7 @@ import pytest
 from tests.unit.raworc_operator.samples import NOON, space
 
 from raworc_crds.conditions import Status
-from raworc_crds.space import Build, BuildState, SpaceReason
+from raworc_crds.space import Build, BuildState, BuiltAgent, SpaceReason
 from raworc_kube.objects import JOB, NAMESPACE, POD, Key, Manifest, key_of
 from raworc_kube.patches import merge_patch
 from raworc_operator.settings import from_environment
@@ -170,6 +170,16 @@ def test_a_space_stays_ready_on_its_last_good_image_while_a_new_build_fails() ->
     found = conditions(seen(built=built_condition(failed), build=failed))
     assert found["Ready"] == (Status.TRUE, "Ready")
     assert found["Built"] == (Status.FALSE, "HandlerNotFound")
+
+
+def test_a_space_says_which_agents_its_image_contains() -> None:
+    agents = [BuiltAgent(name="echo", commit="c")]
+    done = BUILD.model_copy(update={"agents": agents})
+    assert space_status(seen(build=done), "raworc-team", NOON).image_agents == ["echo"]
+    failed = done.model_copy(update={"state": BuildState.FAILED, "agents": []})
+    later = seen(build=failed, space=space({"imageAgents": ["echo"]}))
+    assert space_status(later, "raworc-team", NOON).image_agents == ["echo"]
+    assert space_status(seen(build=None, image=None), "raworc-team", NOON).image_agents is None
 
 
 def test_a_space_without_an_image_says_what_its_build_says() -> None:

@@ -31,6 +31,7 @@ from raworc_kube.errors import (
 from raworc_kube.objects import JOB, POD, SECRET, SESSION, Key, Manifest
 from raworc_operator.builds.images import remove_gone_spaces
 from raworc_operator.context import Context
+from raworc_operator.networks import Networks
 from raworc_operator.nodes import OUT_OF_SERVICE_TAINT
 from raworc_operator.resync import look_at_everything
 from raworc_operator.sessions.reconcile import reconcile_session
@@ -168,6 +169,47 @@ def test_a_build_that_failed_is_left_alone_until_somebody_asks(bed: Bed) -> None
     changed(bed, description="no matter")
     assert bed.space()["build"]["state"] == "failed"
     assert bed.cluster.made == []
+
+
+def test_a_change_of_something_else_leaves_a_running_build_alone(bed: Bed) -> None:
+    bed.cluster.have(space({}))
+    build = bed.space()["build"]["id"]
+    changed(bed, quota={"cpu": "4"})
+    bed.sources.problem = RegistryError("It is away.")
+    assert bed.space()["build"]["id"] == build
+    bed.cluster.have(build_pods(build, exitCode=0, message=DIGEST))
+    assert reasons(bed.space())["Built"] == "Built"
+
+
+@pytest.mark.parametrize("has_job", [True, False])
+def test_agents_of_a_spec_that_was_invalid_are_built_once_it_is_valid(
+    bed: Bed, *, has_job: bool
+) -> None:
+    bed.cluster.have(space({}))
+    build = bed.space()["build"]["id"]
+    if has_job:
+        bed.cluster.have(build_pods(build, exitCode=0, message=DIGEST))
+        bed.space()
+    else:
+        del bed.cluster.objects[Key(JOB, f"build-{build}", INSIDE)]
+    inside = {"egress": [{"cidr": "10.1.0.0/16"}]}
+    changed(bed, agents=[{"name": "other", "repo": "owner/agents"}], network=inside)
+    networks = Networks(cluster_ranges=("10.0.0.0/8",))
+    refusing = replace(bed.context, settings=replace(SETTINGS, networks=networks))
+    reconcile_space(refusing, "team")
+    assert reasons(bed.cluster.objects[TEAM]["status"])["Ready"] == "InvalidSpec"
+    status = bed.space()
+    assert [agent["name"] for agent in status["build"]["agents"]] == ["other"]
+    assert status["build"]["state"] == "pending"
+
+
+def test_a_build_waits_in_a_quota_for_as_long_as_it_takes(bed: Bed) -> None:
+    bed.cluster.have(space({}))
+    bed.space()
+    hours = replace(bed.context, now=lambda: NOON + timedelta(hours=5))
+    assert reconcile_space(hours, "team") == 600
+    status = bed.cluster.objects[TEAM]["status"]
+    assert (status["build"]["state"], reasons(status)["Built"]) == ("pending", "Building")
 
 
 def test_a_build_that_failed_is_made_anew_when_somebody_asks(bed: Bed) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from tests.unit.raworc_operator.samples import (
+    IMAGE,
     NOON,
     NOON_TEXT,
     READY,
@@ -106,6 +107,10 @@ def test_no_pod_is_made_on_a_volume_that_is_lost() -> None:
         (view(session(space="other")), SessionReason.SPACE_MISMATCH),
         (view(session(agent="nobody")), SessionReason.AGENT_NOT_FOUND),
         (view(space=space({})), SessionReason.SPACE_NOT_BUILT),
+        (
+            view(session(agent="echo"), space=space({"image": IMAGE, "imageAgents": ["other"]})),
+            SessionReason.SPACE_NOT_BUILT,
+        ),
     ],
 )
 def test_nothing_is_made_where_something_is_in_the_way(
@@ -122,6 +127,17 @@ def test_why_a_space_has_no_image_is_handed_on() -> None:
     decided = plan(view(space=space({"conditions": [built]})))
     assert decided.blocker is not None
     assert "HandlerNotFound: no 'main.py'" in decided.blocker.message
+
+
+def test_a_session_of_an_agent_that_is_in_the_image_starts_while_another_build_fails() -> None:
+    built = {"type": "Built", "status": "False", "reason": "RefNotFound", "message": "no 'x'"}
+    status = {"image": IMAGE, "imageAgents": ["echo"], "conditions": [built]}
+    agents = [{"name": name, "repo": "owner/agents"} for name in ("echo", "fresh")]
+    there = space(status, agents=agents)
+    assert kinds(plan(view(session(agent="echo"), space=there, claim=claim()))) == ["Pod"]
+    waiting = plan(view(session(agent="fresh"), space=there))
+    assert waiting.blocker is not None
+    assert "RefNotFound: no 'x'" in waiting.blocker.message
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from tests.unit.raworc_operator.samples import (
     session,
     source,
     space,
+    space_spec,
 )
 
 from raworc_crds import __version__
@@ -58,7 +59,7 @@ def pod_of_one_container(*conditions: dict[str, str], **metadata: Any) -> Manife
 def test_a_build_of_another_version_is_looked_at_anew(
     version: str | None, state: BuildState, step: Step
 ) -> None:
-    assert next_step(left(version, "base", state), NOON) is step
+    assert next_step(left(version, "base", state), space_spec(), NOON) is step
 
 
 def test_only_an_image_of_before_there_was_a_runner_is_of_no_use() -> None:
