@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from raworc_crds.agent_session import SessionReason
 from raworc_kube.objects import Manifest, is_going
-from raworc_operator.sessions.pod_status import Blocker, pod_blocker
+from raworc_operator.sessions.pod_status import Blocker, host_environment, pod_blocker
 from raworc_operator.sessions.view import (
     Presence,
     SessionSnapshot,
@@ -39,6 +39,8 @@ class Builders:
     pod: Builder
     claim: Builder
     namespace_prefix: str
+    # Where the hosts of sessions reach the API.
+    api_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Plan:
     retry_after: float | None = None
     # Delete without waiting for the kubelet, which will not answer.
     force: bool = False
+    # Why a pod is replaced that is ready.
+    why: Blocker | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -73,6 +77,9 @@ def _keep_running(view: SessionSnapshot, builders: Builders, now: datetime) -> P
     match view.pod_presence:
         case Presence.PRESENT if _is_mended(view, builders):
             return Plan(delete=_pods(view, Presence.PRESENT))
+        case Presence.PRESENT if _is_cut_off(view, builders):
+            why = Blocker(SessionReason.POD_OUTDATED, "Hosts reach the API at another address now.")
+            return Plan(delete=_pods(view, Presence.PRESENT), why=why)
         case Presence.PRESENT | Presence.GOING:
             return Plan()
         case Presence.ENDED:
@@ -98,6 +105,16 @@ def _is_mended(view: SessionSnapshot, builders: Builders) -> bool:
     if start_blocker(view, builders.namespace_prefix) is not None:
         return False
     return template_of(pod) != template_of(builders.pod(view))
+
+
+def _is_cut_off(view: SessionSnapshot, builders: Builders) -> bool:
+    """Say whether a pod's host asks for messages where the API does not answer it any more.
+
+    What it is in the middle of is delivered again: it could not have posted the answer.
+    """
+    asked = host_environment(view.own_pod or {}).get("RAWORC_API_URL", builders.api_url)
+    may_start = start_blocker(view, builders.namespace_prefix) is None
+    return asked != builders.api_url and may_start
 
 
 def template_of(pod: Manifest) -> str | None:

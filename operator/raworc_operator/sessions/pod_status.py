@@ -129,6 +129,13 @@ def containers_of(pod: Manifest) -> list[Mapping[str, Any]]:
     return sorted(statuses, key=lambda status: status.get("name") != AGENT_CONTAINER)
 
 
+def host_environment(pod: Manifest) -> dict[str, str]:
+    """Return the plain values in the environment of a pod's host."""
+    containers = (pod.get("spec") or {}).get("containers") or []
+    listed = [one.get("env") or [] for one in containers if one["name"] == HOST_CONTAINER]
+    return {one["name"]: one["value"] for env in listed for one in env if "value" in one}
+
+
 def agent_image(pod: Manifest) -> str | None:
     """Return the image that a pod's agents run from, cut to what a status may hold."""
     containers = pod["spec"]["containers"]

@@ -98,6 +98,7 @@ def builders(settings: Settings) -> Builders:
         ),
         claim=session_claim,
         namespace_prefix=settings.namespace_prefix,
+        api_url=settings.api_url,
     )
 
 
@@ -168,7 +169,7 @@ def _delete(context: Context, view: SessionSnapshot, plan: Plan) -> None:
     for pod in plan.delete:
         if not view.spec.closed:
             ended = Blocker(SessionReason.POD_FAILED, "The pod ended.")
-            reason, message = lost_node_blocker(view) or pod_blocker(pod) or ended
+            reason, message = plan.why or lost_node_blocker(view) or pod_blocker(pod) or ended
             words = f"The pod is being replaced. {reason}: {message}"
             context.tell(view.session, "PodReplaced", words, warning=True)
         metadata = pod["metadata"]

@@ -30,7 +30,9 @@ from raworc_operator.sessions.view import (
 )
 from raworc_operator.sessions.volume import session_claim
 
-BUILDERS = Builders(lambda seen: session_pod(seen, SETTINGS), session_claim, "raworc-")
+BUILDERS = Builders(
+    lambda seen: session_pod(seen, SETTINGS), session_claim, "raworc-", SETTINGS.api_url
+)
 STARTED = {"startTime": NOON_TEXT, "restarts": 0}
 
 

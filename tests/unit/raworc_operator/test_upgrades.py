@@ -1,5 +1,6 @@
 """What an operator does with what one of another version left."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from tests.unit.raworc_operator.samples import (
     IMAGE,
     NOON,
     READY,
+    RUNNING,
+    SETTINGS,
     build_pods,
     claim,
     owned,
@@ -24,6 +27,8 @@ from raworc_crds.wire import dump
 from raworc_kube.objects import POD, Key, Manifest, time_text
 from raworc_operator.builds.decision import Step, good_image, new_build, next_step
 from raworc_operator.builds.key import PinnedAgent, build_key
+from raworc_operator.sessions.pod_status import host_environment
+from raworc_operator.sessions.reconcile import reconcile_session
 from raworc_operator.spaces.reconcile import reconcile_space
 from raworc_sources.problems import RegistryError, SourceError
 
@@ -154,3 +159,16 @@ def test_a_pod_of_one_container_that_stops_is_only_waited_for(bed: Bed) -> None:
     stopping = pod_of_one_container(READY, deletionTimestamp=time_text(NOON))
     bed.cluster.have(left(None, "base"), session(), claim(), stopping)
     assert reasons(bed.session())["Ready"] == "PodPending"
+
+
+def test_a_pod_whose_host_asks_another_address_is_replaced(bed: Bed) -> None:
+    bed.cluster.have(space(), session(), claim())
+    bed.session()
+    key = Key(POD, "talk", INSIDE)
+    bed.cluster.have({**bed.cluster.objects[key], "status": {"conditions": [READY], **RUNNING}})
+    secure = replace(SETTINGS, api_url="https://raworc-api-hosts.raworc-system.svc")
+    moved = replace(bed.context, settings=secure)
+    reconcile_session(moved, INSIDE, "talk")
+    assert bed.cluster.deleted == ["Pod 'talk'"]
+    reconcile_session(moved, INSIDE, "talk")
+    assert host_environment(bed.cluster.objects[key])["RAWORC_API_URL"] == secure.api_url
