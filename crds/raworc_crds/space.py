@@ -141,8 +141,16 @@ class Quota(Wire):
     sessions: Annotated[int, Field(ge=0, le=100_000)] | None = Field(
         None, description="How many sessions there may be, closed ones included."
     )
-    cpu: Quantity | None = Field(None, description="Sum of the processor limits of its pods.")
-    memory: Quantity | None = Field(None, description="Sum of the memory limits of its pods.")
+    cpu: Quantity | None = Field(
+        None,
+        description="Sum of the processor limits of its pods: a session counts as its limit and 1"
+        " for its host, a build as 2.",
+    )
+    memory: Quantity | None = Field(
+        None,
+        description="Sum of the memory limits of its pods: a session counts as its limit and 128Mi"
+        " for its host, a build as 2Gi.",
+    )
     storage: Quantity | None = Field(None, description="Sum of the volumes of its sessions.")
 
 

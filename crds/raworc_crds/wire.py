@@ -151,4 +151,6 @@ class Resources(Wire):
     """What a session's container asks for, and what it may use at most."""
 
     requests: Amounts | None = Field(None, description="What the node must have free.")
-    limits: Amounts | None = Field(None, description="What the container may use at most.")
+    limits: Amounts | None = Field(
+        None, description="What the agents may use at most; the host has limits of its own."
+    )

@@ -30,10 +30,11 @@ TOKEN_DIR = "/var/run/secrets/raworc"  # noqa: S105 - a folder, not a token
 DEFAULT_BUSY_TIMEOUT_SECONDS = 600
 _TOKEN_SECONDS = 3600
 _GRACE_SECONDS = 30
-# What the host needs while it waits, and for an answer of 16 MiB.
+# What the host needs for an answer of 16 MiB; a quota counts it beside what the agents may use.
+HOST_LIMITS = {"cpu": "1", "memory": "128Mi"}
 _HOST_RESOURCES = {
     "requests": {"cpu": "10m", "memory": "32Mi"},
-    "limits": {"cpu": "1", "memory": "128Mi"},
+    "limits": HOST_LIMITS,
 }
 
 

@@ -10,13 +10,24 @@ from pydantic import ValidationError
 from raworc_crds.agent_session import SessionReason, SessionSpec, SessionStatus
 from raworc_crds.names import session_claim_name, session_pod_name
 from raworc_kube.errors import ClusterError, ObjectConflictError, RefusedError
-from raworc_kube.objects import CLAIM, NODE, POD, SESSION, SPACE, Key, Manifest, is_going, key_of
+from raworc_kube.objects import (
+    CLAIM,
+    NODE,
+    POD,
+    SESSION,
+    SPACE,
+    Key,
+    Manifest,
+    condition,
+    is_going,
+    key_of,
+)
 from raworc_operator.context import Context
 from raworc_operator.nodes import is_lost, node_name
 from raworc_operator.sessions.plan import Builders, Plan, plan_session, with_template
-from raworc_operator.sessions.pod import session_pod
+from raworc_operator.sessions.pod import HOST_LIMITS, session_pod
 from raworc_operator.sessions.pod_status import Blocker, pod_blocker
-from raworc_operator.sessions.status import invalid_status, session_status
+from raworc_operator.sessions.status import invalid_status, lost_volume, session_status
 from raworc_operator.sessions.view import (
     SessionSnapshot,
     is_refused_by_quota,
@@ -47,6 +58,7 @@ def reconcile_session(context: Context, namespace: str, name: str) -> float | No
         _report(context, session, invalid_status(session, spec_errors(error), context.now()))
         return None
     view = _look(context, session, spec)
+    _tell_of_lost_volume(context, view)
     plan = plan_session(view, builders(context.settings), context.now())
     view, blocker = _act(context, view, plan)
     status = session_status(view, blocker, context.now())
@@ -58,6 +70,12 @@ def reconcile_session(context: Context, namespace: str, name: str) -> float | No
     else:
         _leave_line(context, namespace, name)
     return plan.retry_after if blocker is plan.blocker else _refused_delay(view, context.now())
+
+
+def _tell_of_lost_volume(context: Context, view: SessionSnapshot) -> None:
+    lost = lost_volume(view)
+    if lost and condition(view.session, "VolumeReady").get("reason") != lost.reason:
+        context.tell(view.session, lost.reason, lost.message, warning=True)
 
 
 def _leave_line(context: Context, namespace: str, name: str) -> None:
@@ -180,8 +198,15 @@ def _delete(context: Context, view: SessionSnapshot, plan: Plan) -> None:
 
 def _refusal(message: str) -> Blocker:
     if "exceeded quota" in message or "must specify limits" in message:
-        return Blocker(SessionReason.QUOTA_EXCEEDED, message)
+        return Blocker(SessionReason.QUOTA_EXCEEDED, message + _share_of_host(message))
     return Blocker(SessionReason.POD_REFUSED, message)
+
+
+def _share_of_host(message: str) -> str:
+    if "limits." not in message:
+        return ""
+    needed = " and ".join(f"{amount} of {name}" for name, amount in HOST_LIMITS.items())
+    return f" ({needed} of that are for the host of the session)"
 
 
 def _report(context: Context, session: Manifest, status: SessionStatus) -> None:

@@ -67,34 +67,39 @@ def invalid_status(session: Manifest, message: str, now: datetime) -> SessionSta
 
 def _blocker(view: SessionSnapshot, blocker: Blocker | None) -> Blocker | None:
     if view.own_pod is None or view.spec.closed:
-        return _lost_volume(view) or blocker
-    return lost_node_blocker(view) or pod_blocker(view.own_pod) or _lost_volume(view)
+        # A claim that is missing is made anew, and keeps no pod from being made.
+        return (lost_volume(view) if view.claim else None) or blocker
+    # A pod that has mounted its volume works on; the volume's own condition says that it is lost.
+    return lost_node_blocker(view) or pod_blocker(view.own_pod)
 
 
-def _lost_volume(view: SessionSnapshot) -> Blocker | None:
-    phase = ((view.claim or {}).get("status") or {}).get("phase")
-    if view.claim_presence is Presence.PRESENT and phase != "Lost":
-        return None
-    if view.claim_presence is Presence.PRESENT:
-        words = "The volume is gone, and with it the files of the session."
-        return Blocker(SessionReason.VOLUME_LOST, words)
-    if view.claim_presence is Presence.GOING:
-        words = "The volume's claim is being deleted; it is removed once the pod stops."
-        return Blocker(SessionReason.VOLUME_LOST, words)
-    return None
+def lost_volume(view: SessionSnapshot) -> Blocker | None:
+    """Say that the files of the session are gone, or will be with its pod."""
+    match view.claim_presence:
+        case Presence.PRESENT if ((view.claim or {}).get("status") or {}).get("phase") == "Lost":
+            words = "The volume is gone, and with it the files of the session."
+        case Presence.GOING:
+            words = "The volume's claim is being deleted; once the pod stops, the files are gone."
+        case Presence.ABSENT if view.status.get("volumeClaimName"):
+            words = "The volume's claim was deleted, and with it the files of the session."
+        case _:
+            return None
+    return Blocker(SessionReason.VOLUME_LOST, words)
 
 
 def _volume_condition(view: SessionSnapshot) -> Condition:
-    lost = _lost_volume(view)
+    lost = lost_volume(view)
     if lost is not None:
         return observed(SessionCondition.VOLUME_READY, Status.FALSE, lost.reason, lost.message)
     phase = ((view.claim or {}).get("status") or {}).get("phase")
     if view.claim_presence is Presence.PRESENT and phase == "Bound":
+        annotations = (view.claim or {})["metadata"].get("annotations") or {}
+        replaced = annotations.get(REPLACES_ANNOTATION)
         return observed(
             SessionCondition.VOLUME_READY,
             Status.TRUE,
             SessionReason.VOLUME_BOUND,
-            "The volume is bound.",
+            f"The volume is bound. {replaced}" if replaced else "The volume is bound.",
         )
     return observed(
         SessionCondition.VOLUME_READY,
@@ -200,5 +205,9 @@ def _ready(volume: Condition, pod: Condition, host: Condition) -> Condition:
 
 
 def _claim_name(view: SessionSnapshot) -> str | None:
+    if view.claim is None:
+        # Once there was a claim, one that is missing was deleted by somebody.
+        former: str | None = view.status.get("volumeClaimName")
+        return former
     own = view.claim is not None and view.claim_presence is not Presence.FOREIGN
     return str((view.claim or {})["metadata"]["name"]) if own else None

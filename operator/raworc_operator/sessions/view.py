@@ -22,7 +22,7 @@ from raworc_operator.sessions.pod_status import Blocker, containers_of, is_ready
 
 # How often the pods of the session were replaced before this one; written when a pod is made.
 RESTARTS_ANNOTATION = "raworc.dev/restarts"
-# Why this pod was made in place of another.
+# Why this pod, or this claim, was made in place of another.
 REPLACES_ANNOTATION = "raworc.dev/replaces"
 
 MAX_QUICK_RESTARTS = 6
@@ -184,19 +184,23 @@ def start_time(view: SessionSnapshot) -> str | None:
 
 
 def next_restarts(view: SessionSnapshot) -> int:
-    """Say which number the next pod gets: 0 for the first one since the session was opened."""
+    """Say which number the next pod gets: 0 for the first one since the session was opened.
+
+    A pod that was deleted while nothing was wrong with it has not failed, and does not count.
+    """
     if view.status.get("startTime") is None:
         return 0
-    return min(restarts(view) + 1, _MAX_RESTARTS)
+    return min(restarts(view) + (former_blocker(view) is not None), _MAX_RESTARTS)
 
 
 def replacement_delay(view: SessionSnapshot, now: datetime) -> float:
     """Say in how many seconds the next pod may be made: 0, 1, 2, 4 … 60, and 300 from the cap on.
 
-    The time runs from when the pod before was made: one that worked for long is replaced at once.
+    The time runs from when the pod before was made: one that worked for long is replaced at once,
+    and so is one that did not fail.
     """
     number = next_restarts(view)
-    if number <= 1 or view.status.get("startTime") is None:
+    if number <= 1 or former_blocker(view) is None:
         return 0.0
     if number > MAX_QUICK_RESTARTS:
         delay = _CAPPED_DELAY_SECONDS

@@ -35,10 +35,10 @@ from raworc_crds.wire import Amounts, Resources, dump
 from raworc_kube.objects import Manifest
 from raworc_operator.builds.authorities import authorities
 from raworc_operator.builds.decision import new_build
-from raworc_operator.builds.job import build_job
+from raworc_operator.builds.job import BUILD_LIMITS, build_job
 from raworc_operator.builds.key import PinnedAgent
 from raworc_operator.events import event
-from raworc_operator.sessions.pod import session_pod
+from raworc_operator.sessions.pod import HOST_LIMITS, session_pod
 from raworc_operator.sessions.resources import session_resources
 from raworc_operator.sessions.volume import session_claim
 from raworc_operator.spaces.namespace import (
@@ -106,6 +106,13 @@ MANIFESTS: dict[str, tuple[Any, Manifest]] = {
         for policy in network_policies("team", SpaceSpec(), SETTINGS)
     },
 }
+
+
+@pytest.mark.parametrize("name", ["cpu", "memory"])
+def test_a_quota_is_documented_with_what_hosts_and_builds_cost(name: str) -> None:
+    words = Quota.model_fields[name].description or ""
+    assert f"{HOST_LIMITS[name]} for its host" in words
+    assert f"a build as {BUILD_LIMITS[name]}." in words
 
 
 @pytest.mark.parametrize("name", MANIFESTS)

@@ -10,6 +10,7 @@ import pytest
 from tests.unit.raworc_operator.conftest import DIGEST, INSIDE, TALK, TEAM, Bed, reasons
 from tests.unit.raworc_operator.samples import (
     NOON,
+    NOON_TEXT,
     READY,
     RUNNING,
     SETTINGS,
@@ -28,7 +29,7 @@ from raworc_kube.errors import (
     ObjectConflictError,
     RefusedError,
 )
-from raworc_kube.objects import JOB, POD, SECRET, SESSION, Key, Manifest
+from raworc_kube.objects import CLAIM, JOB, POD, SECRET, SESSION, Key, Manifest
 from raworc_operator.builds.images import remove_gone_spaces
 from raworc_operator.context import Context
 from raworc_operator.networks import Networks
@@ -79,6 +80,50 @@ def test_somebody_who_was_faster_is_no_error(bed: Bed) -> None:
     bed.cluster.have(space(), session())
     bed.cluster.refusals["Pod"] = ObjectConflictError("pods 'talk' already exists")
     assert bed.session()["state"] == "init"
+
+
+def test_a_volume_that_was_deleted_is_replaced_with_an_event_and_a_mark(bed: Bed) -> None:
+    bed.cluster.have(space(), session(), claim(), pod(READY, **RUNNING))
+    bed.session()
+    for kind in (CLAIM, POD):
+        del bed.cluster.objects[Key(kind, "talk", INSIDE)]
+    bed.session()
+    assert bed.cluster.events == ["VolumeLost"]
+    key = Key(CLAIM, "talk", INSIDE)
+    bed.cluster.objects[key] = {**bed.cluster.objects[key], "status": {"phase": "Bound"}}
+    message = bed.session()["conditions"][1]["message"]
+    words = "It replaces one that was deleted, and its files with it."
+    assert message == f"The volume is bound. {words}"
+    assert bed.cluster.events == ["VolumeLost"]
+
+
+def test_a_volume_that_goes_while_its_pod_works_is_told_of_once(bed: Bed) -> None:
+    going = claim()
+    going["metadata"]["deletionTimestamp"] = NOON_TEXT
+    bed.cluster.have(space(), session(), going, pod(READY, **RUNNING))
+    assert [bed.session()["state"], bed.session()["state"]] == ["idle", "idle"]
+    assert bed.cluster.events == ["VolumeLost"]
+    assert bed.cluster.made == []
+
+
+def test_pods_that_are_deleted_while_they_work_do_not_count_as_crashes(bed: Bed) -> None:
+    bed.cluster.have(space(), session(), claim())
+    for number in range(9):
+        bed.session()
+        made = bed.cluster.objects[Key(POD, "talk", INSIDE)]
+        bed.cluster.have({**made, "status": {"conditions": [READY], **RUNNING}})
+        assert bed.session()["restarts"] == 0, number
+        del bed.cluster.objects[Key(POD, "talk", INSIDE)]
+    assert bed.session()["state"] == "init"
+    assert bed.cluster.made == ["Pod 'talk'"] * 10
+
+
+def test_a_quota_says_what_of_a_session_is_its_host(bed: Bed) -> None:
+    bed.cluster.have(space(), session())
+    refusal = "exceeded quota: raworc, requested: limits.cpu=1500m, used: …"
+    bed.cluster.refusals["Pod"] = ForbiddenObjectError(refusal)
+    share = "1 of cpu and 128Mi of memory of that are for the host of the session"
+    assert bed.session()["conditions"][2]["message"] == f"{refusal} ({share})"
 
 
 def test_a_pod_that_was_evicted_is_replaced_with_an_event(bed: Bed) -> None:

@@ -147,11 +147,12 @@ def test_a_session_of_an_agent_that_is_in_the_image_starts_while_another_build_f
 )
 def test_the_next_pod_comes_later_each_time(restarts: int, delay: float) -> None:
     status = {"startTime": NOON_TEXT, "restarts": restarts}
-    assert replacement_delay(view(session(status)), NOON) == delay
+    assert replacement_delay(view(failed(status)), NOON) == delay
+    assert replacement_delay(view(session(status)), NOON) == 0
 
 
 def test_a_pod_that_worked_for_long_is_replaced_at_once() -> None:
-    seen = view(session({"startTime": NOON_TEXT, "restarts": 5}))
+    seen = view(failed({"startTime": NOON_TEXT, "restarts": 5}))
     assert replacement_delay(seen, NOON + timedelta(hours=1)) == 0
 
 

@@ -19,6 +19,7 @@ from tests.unit.raworc_operator.samples import (
 from raworc_crds.agent_session import SessionReason, SessionState
 from raworc_crds.conditions import Status
 from raworc_crds.wire import dump
+from raworc_kube.objects import Manifest
 from raworc_operator.sessions.pod_status import Blocker
 from raworc_operator.sessions.status import session_status
 from raworc_operator.sessions.view import SessionSnapshot, start_blocker
@@ -146,6 +147,26 @@ def test_a_volume_that_is_waited_for_is_blamed_only_while_the_pod_merely_starts(
 
 def test_a_lost_volume_is_an_error() -> None:
     assert summary(view(claim=claim("Lost"))) == ("errored", REASON.VOLUME_LOST)
+
+
+@pytest.mark.parametrize("lost", [None, claim("Lost"), owned("PVC", {}, deletionTimestamp="x")])
+def test_a_pod_whose_volume_was_deleted_works_on_and_the_volume_says_so(
+    lost: Manifest | None,
+) -> None:
+    claimed = session({"volumeClaimName": "talk"})
+    status = session_status(view(claimed, claim=lost, pod=pod(READY, **RUNNING)), None, NOON)
+    found = {one.type: (one.status, one.reason) for one in status.conditions}
+    assert status.state is SessionState.IDLE
+    assert found["PodReady"] == (Status.TRUE, REASON.POD_RUNNING)
+    assert found["VolumeReady"] == (Status.FALSE, REASON.VOLUME_LOST)
+    assert status.volume_claim_name == "talk"
+
+
+def test_a_closed_session_tells_of_a_volume_that_was_deleted() -> None:
+    closed = session({"volumeClaimName": "talk"}, closed=True)
+    status = session_status(view(closed), None, NOON)
+    assert (status.state, status.volume_claim_name) == (SessionState.CLOSED, "talk")
+    assert status.conditions[1].reason == REASON.VOLUME_LOST
 
 
 def test_a_refusal_is_told_in_the_words_of_the_cluster() -> None:
