@@ -15,6 +15,7 @@ from bench.settings import Settings
 from bench.stream import Heard
 from bench.watch import Watch, has_condition, is_gone, is_named
 from raworc.client import Client
+from raworc.login import Login
 from raworc.records import Session
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "agents"
@@ -37,7 +38,7 @@ class Resources:
     settings: Settings
     progress: Progress
     cluster: Cluster
-    token: str
+    login: Login
     space: str
     pods: Watch
     spaces: Watch
@@ -50,7 +51,7 @@ class Resources:
 
     def connect(self) -> Client:
         """Open connections of one's own to the API."""
-        return Client(self.settings.api, self.token)
+        return Client(self.settings.api, self.login)
 
     def repository(self) -> Repository:
         """Begin a repository in the cluster's Git server."""
@@ -83,14 +84,15 @@ def prepared(settings: Settings, progress: Progress) -> Iterator[Resources]:
     space = f"bench-{uuid4().hex[:6]}"
     cluster = Cluster(settings.context)
     with Client(settings.api) as client:
-        token = client.login("admin", cluster.read_password()).token
+        client.login("admin", cluster.read_password())
+        login = client.access
     with TemporaryDirectory() as folder:
         try:
             spaces = Watch(cluster.space_events)
-            with Client(settings.api, token) as client:
+            with Client(settings.api, login) as client:
                 _build(client, space, Path(folder), settings, spaces)
             pods = Watch(lambda: cluster.pod_events(f"raworc-{space}"))
-            yield Resources(settings, progress, cluster, token, space, pods, spaces, Path(folder))
+            yield Resources(settings, progress, cluster, login, space, pods, spaces, Path(folder))
         finally:
             cluster.delete_space(space)
 

@@ -56,7 +56,7 @@ def _run(context: Context, admin_password: str) -> None:
     lifespans = [
         stopped_by_signals(servers),
         carried_hints(context.bus, _peers(context)),
-        ensured_admin(services.accounts, admin_password),
+        ensured_admin(services.authentication, admin_password),
         services.looks.running,
         services.leases.running,
         running_mirror(mirror),

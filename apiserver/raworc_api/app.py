@@ -12,7 +12,8 @@ from pydantic.alias_generators import to_snake
 from starlette.responses import Response
 
 from raworc_api import health, peers
-from raworc_api.accounts import routes as accounts
+from raworc_api.accounts import account_routes as accounts
+from raworc_api.accounts import routes as auth
 from raworc_api.agents import routes as agents
 from raworc_api.builds import routes as builds
 from raworc_api.core import problems
@@ -27,12 +28,25 @@ from raworc_api.core.problems import (
 from raworc_api.core.threads import Threads
 from raworc_api.host import routes as host
 from raworc_api.messages import routes as messages
+from raworc_api.roles import binding_routes as role_bindings
+from raworc_api.roles import routes as roles
 from raworc_api.services import Services
 from raworc_api.sessions import routes as sessions
 from raworc_api.spaces import routes as spaces
 
 PREFIX = "/api/v0"
-_FEATURES = (health, accounts, spaces, agents, builds, sessions, messages)
+_FEATURES = (
+    health,
+    auth,
+    accounts,
+    roles,
+    role_bindings,
+    spaces,
+    agents,
+    builds,
+    sessions,
+    messages,
+)
 
 logger = logging.getLogger(__name__)
 

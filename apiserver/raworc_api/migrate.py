@@ -23,6 +23,7 @@ from tenacity import before_sleep_log, retry, retry_if_exception_type, stop_afte
 
 from raworc_api.accounts.tables import Role
 from raworc_api.core.database import database_engine
+from raworc_api.roles.builtin import DESCRIPTIONS, ROLES
 from raworc_api.schema import VERSION_TABLE
 from raworc_api.settings import database_from_environment
 
@@ -33,25 +34,6 @@ _OLD_TABLE = "alembic_version"
 _LAST_OLD = "0002"
 # A statement that rewrites a large table may take long.
 _STATEMENT_SECONDS = 3600
-
-_OWN = {
-    "spaces": ["get", "list"],
-    "agents": ["get", "list"],
-    "space-builds": ["get", "list"],
-    "sessions": ["get", "list", "create", "update", "delete"],
-    "messages": ["get", "list", "create"],
-}
-_ANY = ["*"]
-# Rules of the roles that there are from the start; later changes to them are kept.
-ROLES = {
-    "admin": [
-        {"api_groups": _ANY, "resources": _ANY, "verbs": _ANY, "resource_names": _ANY},
-    ],
-    "user": [
-        {"api_groups": _ANY, "resources": [resource], "verbs": verbs, "resource_names": _ANY}
-        for resource, verbs in _OWN.items()
-    ],
-}
 
 logger = logging.getLogger(__name__)
 
@@ -141,9 +123,13 @@ def _create(connection: Connection, table: str) -> None:
 
 
 def _seed_roles(connection: Connection, now: datetime) -> None:
+    """Renew the roles that come with Raworc; the version before keeps what it finds."""
     for name, rules in ROLES.items():
-        row = insert(Role).values(name=name, rules=rules, created_at=now)
-        connection.execute(row.on_duplicate_key_update(name=row.inserted.name))
+        row = insert(Role).values(
+            name=name, rules=rules, description=DESCRIPTIONS[name], created_at=now
+        )
+        given = {"rules": row.inserted.rules, "description": row.inserted.description}
+        connection.execute(row.on_duplicate_key_update(given))
     connection.commit()
 
 

@@ -12,6 +12,9 @@ from raworc_api.spaces import tables as spaces
 
 TABLES = (
     accounts.Account,
+    accounts.Login,
+    accounts.ApiToken,
+    accounts.LoginFailures,
     accounts.Role,
     accounts.RoleBinding,
     spaces.SpaceRecord,

@@ -23,7 +23,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from tenacity import before_sleep_log, retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from raworc_api.accounts.service import AccountService
+from raworc_api.accounts.authentication import Authentication
 from raworc_api.core.database import UNAVAILABLE
 from raworc_api.core.peers import Peers
 from raworc_api.core.wake import Bus
@@ -171,7 +171,7 @@ def carried_hints(bus: Bus, peers: Peers | None) -> Lifespan:
     return carried
 
 
-def ensured_admin(accounts: AccountService, password: str) -> Lifespan:
+def ensured_admin(authentication: Authentication, password: str) -> Lifespan:
     """See to the first administrator, as soon as the database answers."""
 
     @retry(
@@ -182,7 +182,7 @@ def ensured_admin(accounts: AccountService, password: str) -> Lifespan:
         reraise=True,
     )
     def ensure() -> None:
-        accounts.ensure_admin(password)
+        authentication.ensure_admin(password)
 
     @asynccontextmanager
     async def ensured() -> AsyncIterator[None]:

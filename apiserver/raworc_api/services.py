@@ -7,7 +7,10 @@ from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 
-from raworc_api.accounts.service import AccountService, list_grants
+from raworc_api.accounts.api_tokens import ApiTokenService
+from raworc_api.accounts.authentication import Authentication
+from raworc_api.accounts.grants import list_rights
+from raworc_api.accounts.service import AccountService
 from raworc_api.agents.service import AgentService
 from raworc_api.builds.service import BuildService
 from raworc_api.cluster import Cluster
@@ -28,6 +31,8 @@ from raworc_api.host.service import HostService
 from raworc_api.host.waiting import TurnWaiter
 from raworc_api.messages.events import EventService
 from raworc_api.messages.service import MessageService
+from raworc_api.roles.bindings import RoleBindingService
+from raworc_api.roles.service import RoleService
 from raworc_api.sessions.repository import list_revisions
 from raworc_api.sessions.service import SessionService
 from raworc_api.settings import Settings
@@ -65,7 +70,11 @@ def make_threads() -> ThreadPools:
 class Services:
     """The services, put together once when the server starts."""
 
+    authentication: Authentication
     accounts: AccountService
+    api_tokens: ApiTokenService
+    roles: RoleService
+    role_bindings: RoleBindingService
     spaces: SpaceService
     agents: AgentService
     builds: BuildService
@@ -105,23 +114,28 @@ def make_services(context: Context, alive: Callable[[], bool]) -> Services:
     """Put the services together; ``alive`` says whether what runs beside them still does."""
     database, bus, stopping = context.databases.requests, context.bus, context.stopping
     threads = make_threads()
-    questions = [Question(SESSION, list_revisions), Question(ACCOUNT, list_grants)]
+    questions = [Question(SESSION, list_revisions), Question(ACCOUNT, list_rights)]
     looks = Looks(context.databases.looks, threads.looks, bus, questions)
     prefix = context.settings.namespace_prefix
     seconds = context.settings.token_seconds
-    accounts = AccountService(database, Passwords(), context.tokens, seconds)
+    passwords = Passwords()
+    authentication = Authentication(database, passwords, context.tokens, bus, seconds)
     spaces = SpaceService(database, bus)
     pods = PodReader(context.cluster, prefix)
     host = HostService(context.databases.hosts, bus)
     leases = Leases(context.databases.hosts, bus, threads.hosts)
     return Services(
-        accounts=accounts,
+        authentication=authentication,
+        accounts=AccountService(database, passwords, bus),
+        api_tokens=ApiTokenService(database, bus),
+        roles=RoleService(database, bus),
+        role_bindings=RoleBindingService(database, bus),
         spaces=spaces,
         agents=AgentService(spaces),
         builds=BuildService(database, spaces, context.cluster, prefix),
         sessions=SessionService(database, bus),
         messages=MessageService(database, bus),
-        events=EventService(database, bus, accounts, threads.requests, stopping),
+        events=EventService(database, bus, authentication, threads.requests, stopping),
         pods=pods,
         host=host,
         waiter=TurnWaiter(host, bus, leases, threads.hosts, stopping),
@@ -148,7 +162,11 @@ def _service(name: str) -> Any:  # noqa: ANN401 - what FastAPI takes as a depend
     return Depends(get)
 
 
+Login = Annotated[Authentication, _service("authentication")]
 Accounts = Annotated[AccountService, _service("accounts")]
+ApiTokens = Annotated[ApiTokenService, _service("api_tokens")]
+Roles = Annotated[RoleService, _service("roles")]
+RoleBindings = Annotated[RoleBindingService, _service("role_bindings")]
 Spaces = Annotated[SpaceService, _service("spaces")]
 Agents = Annotated[AgentService, _service("agents")]
 Builds = Annotated[BuildService, _service("builds")]

@@ -42,7 +42,7 @@ class Settings:
     pod_ip: str = "127.0.0.1"
     namespace: str = "raworc-system"
     namespace_prefix: str = "raworc-"
-    token_seconds: int = 3600
+    token_seconds: int = 900
     port: int = 8080
     hosts_port: int = 8081
     probes_port: int = 8082
@@ -72,7 +72,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         pod_ip=environ.get("RAWORC_POD_IP") or "127.0.0.1",
         namespace=environ.get("RAWORC_NAMESPACE") or "raworc-system",
         namespace_prefix=environ.get("RAWORC_NAMESPACE_PREFIX") or "raworc-",
-        token_seconds=_number(environ, "RAWORC_TOKEN_SECONDS", 3600),
+        token_seconds=_number(environ, "RAWORC_TOKEN_SECONDS", 900),
         hosts_tls_dir=_path(environ, "RAWORC_HOSTS_TLS_DIR"),
     )
 

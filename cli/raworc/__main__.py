@@ -6,16 +6,21 @@ from collections.abc import Sequence
 
 import typer
 
-from raworc.commands.login import login
+from raworc.commands.accounts import accounts
+from raworc.commands.auth import auth
+from raworc.commands.login import login, logout
 from raworc.commands.logs import logs
+from raworc.commands.roles import roles
 from raworc.commands.send import send
 from raworc.commands.sessions import sessions
 from raworc.commands.spaces import spaces
+from raworc.commands.tokens import tokens
 from raworc.errors import RaworcError
 from raworc.terminal import Terminal
 
 EXIT_CODES = (
-    "Exit codes: 0 done; 1 the message was not answered; 2 wrong usage; 3 the API refused; "
+    "Exit codes: 0 done; 1 the message was not answered, or the answer is no; 2 wrong usage; "
+    "3 the API refused; "
     "4 the API cannot be reached; 5 log in (again)."
 )
 
@@ -28,10 +33,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(login)
+app.command()(logout)
 app.add_typer(spaces, name="spaces")
 app.add_typer(sessions, name="sessions")
 app.command()(send)
 app.command()(logs)
+app.add_typer(auth, name="auth")
+app.add_typer(accounts, name="users")
+app.add_typer(accounts, name="service-accounts", hidden=True)
+app.add_typer(tokens, name="tokens")
+app.add_typer(roles, name="roles")
 
 
 def run(arguments: Sequence[str], here: Terminal) -> None:

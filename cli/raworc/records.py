@@ -12,11 +12,60 @@ class Record(BaseModel):
 
 
 class Token(Record):
-    """A login that holds for a while."""
+    """A token that holds for minutes, and one to get the next."""
 
     token: str
     token_type: str = "Bearer"  # noqa: S105 - the name of a scheme, not a token
     expires_at: str | None = None
+    refresh_token: str | None = None
+
+
+class Account(Record):
+    """A person or a program that the API knows."""
+
+    user: str
+    description: str | None = None
+    active: bool = True
+    created_at: str | None = None
+    last_login_at: str | None = None
+
+
+class ApiToken(Record):
+    """A token of an account for programs; ``token`` itself is there only when it is made."""
+
+    name: str
+    prefix: str = ""
+    token: str | None = None
+    rules: list[dict[str, Any]] | None = None
+    spaces: list[str] | None = None
+    created_at: str | None = None
+    expires_at: str | None = None
+    last_used_at: str | None = None
+
+
+class Role(Record):
+    """A named list of rules, each of which allows something."""
+
+    name: str
+    description: str | None = None
+    rules: list[dict[str, Any]] = Field(default_factory=list)
+    is_builtin: bool = False
+
+
+class RoleBinding(Record):
+    """A role that an account has, in one space or (without one) in all."""
+
+    id: str
+    role_name: str
+    principal_name: str
+    space: str | None = None
+
+
+class Me(Record):
+    """Whom a token speaks for."""
+
+    user: str
+    role_bindings: list[dict[str, Any]] = Field(default_factory=list)
 
 
 class Condition(Record):

@@ -1,6 +1,7 @@
 """Where a command runs: its environment, its output, and the way to the API."""
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,8 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from raworc.client import Client
-from raworc.credentials import read_credentials
-from raworc.records import Record
+from raworc.credentials import CredentialsKeeper, read_credentials
+from raworc.login import Login
+from raworc.records import Record, Token
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -43,8 +45,12 @@ class Terminal:
 
     def open_client(self) -> Client:
         """Connect as whoever is logged in."""
-        login = read_credentials(self.environ)
-        return Client(login.url, login.token, transport=self.transport)
+        found = read_credentials(self.environ)
+        if not found.refresh_token:
+            return Client(found.url, found.token, transport=self.transport)
+        token = Token(token=found.token, refresh_token=found.refresh_token)
+        login = Login(token, CredentialsKeeper(self.environ, found.url))
+        return Client(found.url, login, transport=self.transport)
 
     def print_records(
         self,
@@ -68,6 +74,13 @@ def terminal(context: typer.Context) -> Terminal:
     if found is None:
         raise LookupError("The command was started without a Terminal.")
     return found
+
+
+def read_password(prompt: str, *, from_stdin: bool, confirm: bool = False) -> str:
+    """Read a password: a line of standard input, or what is typed without being shown."""
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    return str(typer.prompt(prompt, hide_input=True, err=True, confirmation_prompt=confirm))
 
 
 def print_json(value: object) -> None:

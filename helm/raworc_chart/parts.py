@@ -69,7 +69,7 @@ class Api(Values):
 
     replicas: Annotated[int, Field(ge=1, le=100)] = Field(2, description="how many run")
     token_seconds: Annotated[int, Field(ge=60, le=86_400)] = Field(
-        3_600, description="how long a login lasts"
+        900, description="how long an access token lasts; logins are refreshed"
     )
     resources: Resources = Field(
         resources(("100m", "192Mi"), ("1", "768Mi")), description="what each replica may use"

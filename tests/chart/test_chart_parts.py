@@ -45,7 +45,7 @@ def test_the_api_understands_what_it_is_told(find: Find) -> None:
     assert settings.database.host == "raworc-mysql.raworc-system.svc"
     assert settings.peers_host == "raworc-api-peers.raworc-system.svc"
     assert settings.namespace == "raworc-system"
-    assert settings.token_seconds == 3600
+    assert settings.token_seconds == 900
 
 
 def test_the_api_is_told_of_an_external_database(find: Find) -> None:

@@ -50,10 +50,12 @@ def password(kubectl: Kubectl) -> str:
 def connect(password: str) -> Connect:
     """Make clients of the API, or of one replica of it, that are logged in."""
     with Client(API) as client:
-        token = client.login("admin", password).token
+        client.login("admin", password)
+        # Clients that share it renew it together, however long the journeys take.
+        login = client.access
 
     def open_client(url: str = API) -> Client:
-        return Client(url, token)
+        return Client(url, login)
 
     return open_client
 

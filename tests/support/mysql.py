@@ -19,7 +19,8 @@ from tests.support.authority import Certificate
 
 from raworc_api.accounts.tables import Role
 from raworc_api.core.database import database_engine, database_url
-from raworc_api.migrate import ROLES, migrate
+from raworc_api.migrate import migrate
+from raworc_api.roles.builtin import ROLES
 from raworc_api.schema import TABLES
 from raworc_api.settings import DatabaseSettings
 

@@ -1,85 +1,88 @@
-"""Reads and writes accounts, roles and bindings."""
+"""Reads and writes accounts and their role bindings."""
 
-from collections.abc import Sequence
-from itertools import groupby
-from typing import Any, NamedTuple
-
-from sqlalchemy import bindparam
+from sqlalchemy import delete
 from sqlalchemy.dialects.mysql import insert
-from sqlmodel import Session, col, select
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, func, select
 
 from raworc_api.accounts.tables import Account, Role, RoleBinding
 
-
-class GrantedRules(NamedTuple):
-    """The rules of one role, in one space or in all."""
-
-    space: str | None
-    rules: list[dict[str, Any]]
-
-
-class GrantedAccount(NamedTuple):
-    """What decides over an account's requests."""
-
-    name: str
-    active: bool
-    granted: list[GrantedRules]
-
-
-# Made once, as every request asks it.
-_GRANTED = (
-    select(Account.name, Account.active, RoleBinding.space, Role.rules)
-    .select_from(Account)
-    .join(RoleBinding, col(RoleBinding.principal) == col(Account.name), isouter=True)
-    .join(Role, col(Role.name) == col(RoleBinding.role), isouter=True)
-    .where(col(Account.name).in_(bindparam("names", expanding=True)))
-    .order_by(col(Account.name), col(RoleBinding.id))
-)
+ADMIN = "admin"
+_present = col(Account.deleted_at).is_(None)
 
 
 def find_account(db: Session, name: str) -> Account | None:
     """Find an account by its name."""
-    return db.get(Account, name)
+    return db.exec(select(Account).where(Account.name == name, _present)).first()
 
 
-def find_granted(db: Session, name: str) -> GrantedAccount | None:
-    """Find what an account was granted, in one query."""
-    return next(iter(list_granted(db, [name])), None)
+def lock_account(db: Session, name: str) -> Account | None:
+    """Lock an account, also one that was deleted."""
+    return db.exec(select(Account).where(Account.name == name).with_for_update()).first()
 
 
-def list_granted(db: Session, names: Sequence[str]) -> list[GrantedAccount]:
-    """List what accounts were granted, in one query."""
-    rows = db.connection().execute(_GRANTED, {"names": names})
-    accounts = []
-    for (name, active), group in groupby(rows, lambda row: (row.name, row.active)):
-        granted = [GrantedRules(space, rules) for *_, space, rules in group if rules is not None]
-        accounts.append(GrantedAccount(name, active, granted))
-    return accounts
+def list_accounts(db: Session, after: str | None, limit: int) -> list[Account]:
+    """List accounts by name."""
+    wanted = select(Account).where(_present)
+    if after is not None:
+        wanted = wanted.where(col(Account.name) > after)
+    return list(db.exec(wanted.order_by(col(Account.name)).limit(limit)).all())
 
 
 def add_account(db: Session, account: Account) -> bool:
-    """Add an account unless there is one of its name; say whether it was added."""
+    """Add an account; if its name is taken, undo the transaction and say so."""
+    db.add(account)
+    try:
+        db.flush()
+    except IntegrityError:
+        db.rollback()
+        return False
+    return True
+
+
+def ensure_account(db: Session, account: Account) -> None:
+    """Add an account unless there is one of its name, which two replicas may do at once."""
     row = insert(Account).values(**account.model_dump())
-    # Two replicas may start at once: the second leaves the first one's row as it is.
-    result = db.connection().execute(row.on_duplicate_key_update(name=row.inserted.name))
-    return result.rowcount == 1
+    db.connection().execute(row.on_duplicate_key_update(name=row.inserted.name))
 
 
-def lock_account(db: Session, name: str) -> Account:
-    """Lock an account that is known to be there."""
-    return db.exec(select(Account).where(Account.name == name).with_for_update()).one()
+def list_roles_of(db: Session, name: str) -> list[RoleBinding]:
+    """List the bindings of an account."""
+    wanted = select(RoleBinding).where(RoleBinding.principal == name)
+    return list(db.exec(wanted.order_by(col(RoleBinding.id))).all())
 
 
-def has_binding(db: Session, principal: str, role: str) -> bool:
-    """Say whether a principal has a role in all spaces."""
+def has_binding(db: Session, principal: str, role: str, space: str | None = None) -> bool:
+    """Say whether a principal has a role in a space or (without one) in all."""
     mine = select(RoleBinding.id).where(
         RoleBinding.principal == principal,
         RoleBinding.role == role,
-        col(RoleBinding.space).is_(None),
+        col(RoleBinding.space).is_(None) if space is None else RoleBinding.space == space,
     )
     return db.exec(mine.limit(1)).first() is not None
 
 
-def add_binding(db: Session, principal: str, role: str) -> None:
-    """Give a principal a role in all spaces."""
-    db.add(RoleBinding(principal=principal, role=role))
+def delete_bindings_of(db: Session, name: str) -> None:
+    """Take all roles from an account."""
+    db.connection().execute(delete(RoleBinding).where(col(RoleBinding.principal) == name))
+
+
+def lock_admins(db: Session) -> None:
+    """Keep others from making or unmaking administrators until the transaction ends."""
+    db.exec(select(Role.name).where(Role.name == ADMIN).with_for_update()).first()
+
+
+def count_admins(db: Session) -> int:
+    """Count the active accounts that are administrators of all spaces."""
+    admins = (
+        select(func.count(func.distinct(Account.name)))
+        .select_from(Account)
+        .join(RoleBinding, col(RoleBinding.principal) == col(Account.name))
+        .where(
+            RoleBinding.role == ADMIN,
+            col(RoleBinding.space).is_(None),
+            col(Account.active),
+            _present,
+        )
+    )
+    return db.exec(admins).one()

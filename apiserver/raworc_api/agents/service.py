@@ -34,7 +34,7 @@ class AgentService:
 
     def get(self, caller: Caller, space: str, name: str) -> AgentView:
         """Show one agent."""
-        found = self.spaces.get(caller, space, ("agents", "get"))
+        found = self.spaces.get(caller, space, ("agents", "get", name))
         return _agent_view(found, _named(_agents(found), space, name))
 
     def create(self, caller: Caller, space: str, body: AgentBody) -> AgentView:
@@ -64,7 +64,7 @@ class AgentService:
             kept = [agent for agent in spec.agents if agent is not gone]
             return spec.model_copy(update={"agents": kept})
 
-        self.spaces.change(caller, space, ("agents", "delete"), remove, None)
+        self.spaces.change(caller, space, ("agents", "delete", name), remove, None)
 
 
 def _agents(space: SpaceRecord) -> list[AgentSource]:

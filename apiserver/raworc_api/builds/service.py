@@ -57,7 +57,7 @@ class BuildService:
 
     def get(self, caller: Caller, space: str, build_id: str) -> BuildView:
         """Show one build."""
-        self.spaces.get(caller, space, ("space-builds", "get"))
+        self.spaces.get(caller, space, ("space-builds", "get", build_id))
         with self.database() as db:
             build = repository.find_build(db, space, build_id)
         if build is None:

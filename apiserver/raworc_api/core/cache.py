@@ -39,3 +39,8 @@ class ExpiringCache(Generic[Value]):
         with self._lock:
             self._entries.pop(key, None)
         return found
+
+    def clear(self) -> None:
+        """Forget every answer."""
+        with self._lock:
+            self._entries.clear()

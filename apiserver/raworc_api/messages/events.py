@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from sse_starlette import ServerSentEvent
 
-from raworc_api.accounts.service import AccountService
+from raworc_api.accounts.authentication import Authentication
 from raworc_api.core.database import Database
 from raworc_api.core.permissions import Caller
 from raworc_api.core.problems import ForbiddenProblem, NotFoundProblem, UnauthenticatedProblem
@@ -56,7 +56,7 @@ class EventService:
 
     database: Database
     bus: Bus
-    accounts: AccountService
+    authentication: Authentication
     threads: Threads
     stopping: asyncio.Event
 
@@ -79,7 +79,7 @@ class EventService:
                         return
                     for event in _told(stream, look):
                         yield event
-                    reader.seen = {session: stream.revision, account: stream.caller.grants}
+                    reader.seen = {session: stream.revision, account: stream.caller.rights}
                     if look.is_more:
                         continue
                 hints = await reader.take(_seconds_left(stream.caller), _GATHER_SECONDS)
@@ -92,7 +92,7 @@ class EventService:
     def _look(self, stream: Stream) -> Look | None:
         try:
             if not stream.is_renewed or _seconds_left(stream.caller) <= 0:
-                stream.caller = self.accounts.renew(stream.caller)
+                stream.caller = self.authentication.renew(stream.caller)
             return self._changes(stream)
         except (UnauthenticatedProblem, ForbiddenProblem, NotFoundProblem):
             return None

@@ -21,7 +21,7 @@ def visible_session(
     """
     find = repository.lock_session if lock else repository.find_session
     session = find(db, session_id)
-    if session is None or not _may_know(caller, session):
+    if session is None or not _may_know(caller, session, permission):
         raise NotFoundProblem(f"There is no session '{session_id}'.")
     resource, verb = permission
     if not caller.may(resource, verb, session.space, session.id):
@@ -29,6 +29,11 @@ def visible_session(
     return session
 
 
-def _may_know(caller: Caller, session: SessionRecord) -> bool:
+def _may_know(caller: Caller, session: SessionRecord, permission: tuple[str, str]) -> bool:
+    """Say whether it is the caller's own, or one of others that the caller was given to use."""
     is_own = session.created_by == caller.name
-    return is_own or caller.may("sessions", "list-all", session.space, session.id)
+    return (
+        is_own
+        or caller.may("sessions", "list-all", session.space, session.id)
+        or caller.may_by_name(*permission, session.space, session.id)
+    )

@@ -50,8 +50,8 @@ class SpaceService:
         page, last = cut(rows, asked.limit)
         return Page([space_view(row) for row in page], last.name if last else None)
 
-    def get(self, caller: Caller, name: str, permission: tuple[str, str]) -> SpaceRecord:
-        """Find a space for a permission (resource, verb) of the caller."""
+    def get(self, caller: Caller, name: str, permission: tuple[str, ...]) -> SpaceRecord:
+        """Find a space for a permission (resource, verb and name in it) of the caller."""
         with self.database() as db:
             return visible(repository.find_space(db, name), caller, name, permission)
 
@@ -72,7 +72,7 @@ class SpaceService:
         self,
         caller: Caller,
         name: str,
-        permission: tuple[str, str],
+        permission: tuple[str, ...],
         change: Change,
         version: str | None,
     ) -> SpaceRecord:
@@ -123,13 +123,17 @@ def parsed(content: Mapping[str, Any]) -> SpaceSpec:
 
 
 def visible(
-    space: SpaceRecord | None, caller: Caller, name: str, permission: tuple[str, str]
+    space: SpaceRecord | None, caller: Caller, name: str, permission: tuple[str, ...]
 ) -> SpaceRecord:
-    """Require a permission on a space; what the caller may not know of is not found."""
+    """Require a permission on a space; what the caller may not know of is not found.
+
+    A permission is a resource, a verb and, for a thing in the space, the name of the thing.
+    """
     if space is None or space.deleting or not caller.may("spaces", "get", name, name):
         raise NotFoundProblem(f"There is no space '{name}'.")
-    resource, verb = permission
-    if not caller.may(resource, verb, name, name if resource == "spaces" else None):
+    resource, verb, *names = permission
+    named = name if resource == "spaces" else next(iter(names), None)
+    if not caller.may(resource, verb, name, named):
         raise ForbiddenProblem(f"You may not {verb} {resource} of space '{name}'.")
     return space
 

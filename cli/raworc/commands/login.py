@@ -1,13 +1,13 @@
-"""``raworc login``: exchange a password for a token and keep it."""
+"""``raworc login`` and ``logout``: exchange a password for tokens, keep them, and end them."""
 
-import sys
 from typing import Annotated
 
 import typer
 
 from raworc.client import Client
-from raworc.credentials import Credentials, store_credentials
-from raworc.terminal import terminal
+from raworc.credentials import Credentials, forget_credentials, store_credentials
+from raworc.errors import LoginRequiredError
+from raworc.terminal import read_password, terminal
 
 
 def login(
@@ -19,17 +19,23 @@ def login(
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
 ) -> None:
-    """Log in to an API; the token is kept for the other commands."""
+    """Log in to an API; the login is kept for the other commands, which renew it."""
     if not url.startswith(("http://", "https://")):
         raise typer.BadParameter("must begin with http:// or https://", param_hint="URL")
     here = terminal(context)
     with Client(url, transport=here.transport) as client:
-        token = client.login(user, _read_password(from_stdin=password_stdin))
-    store_credentials(Credentials(url, token.token), here.environ)
+        token = client.login(user, read_password("Password", from_stdin=password_stdin))
+    store_credentials(Credentials(url, token.token, token.refresh_token or ""), here.environ)
     here.notes.print(f"Logged in to {url} as {user}.")
 
 
-def _read_password(*, from_stdin: bool) -> str:
-    if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
-    return str(typer.prompt("Password", hide_input=True, err=True))
+def logout(context: typer.Context) -> None:
+    """End the login, here and in the API."""
+    here = terminal(context)
+    try:
+        with here.open_client() as client:
+            client.logout()
+    except LoginRequiredError:
+        # There was none, or it ended by itself.
+        pass
+    forget_credentials(here.environ)

@@ -12,19 +12,20 @@ from sqlalchemy import Engine, text
 from sqlmodel import col, func, select, update
 from tests.support.api_bed import KEYS, SPACE, ApiBed, refusal
 
-from raworc_api.accounts.service import AccountService
+from raworc_api.accounts.authentication import Authentication
 from raworc_api.accounts.tables import Account, RoleBinding
 from raworc_api.cluster import PodIdentity
 from raworc_api.core.database import Database
 from raworc_api.core.security import PEERS_AUDIENCE, Keys, Passwords, Tokens
+from raworc_api.core.wake import Bus
 from raworc_kube.errors import ClusterError
 
 PASSWORD = "a good long password"
 
 
 @pytest.fixture
-def accounts(database: Database) -> AccountService:
-    return AccountService(database, Passwords(), Tokens(Keys(KEYS.copy)), 300)
+def accounts(database: Database) -> Authentication:
+    return Authentication(database, Passwords(), Tokens(Keys(KEYS.copy)), Bus(), 300)
 
 
 @pytest.fixture
@@ -36,14 +37,8 @@ def login(client: httpx2.Client, user: str, password: str) -> httpx2.Response:
     return client.post("/auth/login", json={"user": user, "pass": password})
 
 
-def set_active(bed: ApiBed, name: str, *, active: bool) -> None:
-    with bed.database() as db:
-        db.exec(update(Account).where(col(Account.name) == name).values(active=active))
-        db.commit()
-
-
 def test_the_administrator_logs_in_and_sees_who_that_is(
-    bed: ApiBed, accounts: AccountService, nobody: httpx2.Client
+    bed: ApiBed, accounts: Authentication, nobody: httpx2.Client
 ) -> None:
     accounts.ensure_admin(PASSWORD)
     given = login(nobody, "admin", PASSWORD)
@@ -55,11 +50,11 @@ def test_the_administrator_logs_in_and_sees_who_that_is(
 
 
 def test_the_first_administrator_is_made_once_and_follows_the_password(
-    accounts: AccountService, database: Database
+    accounts: Authentication, database: Database
 ) -> None:
     for password in (PASSWORD, PASSWORD, "another long password"):
         accounts.ensure_admin(password)
-        assert accounts.login("admin", password).text
+        assert accounts.login("admin", password, "").access.text
     with database() as db:
         assert db.exec(select(func.count()).select_from(RoleBinding)).one() == 1
         assert db.exec(select(func.count()).select_from(Account)).one() == 1
@@ -78,25 +73,38 @@ def test_the_first_administrator_is_made_once_and_follows_the_password(
     ],
 )
 def test_a_login_that_fails_does_not_say_why(
-    accounts: AccountService, nobody: httpx2.Client, user: str, password: str
+    accounts: Authentication, nobody: httpx2.Client, user: str, password: str
 ) -> None:
     accounts.ensure_admin(PASSWORD)
     problem = refusal(login(nobody, user, password), 401)
     assert problem["detail"] == "The name or the password is wrong."
 
 
-def test_a_disabled_account_is_out_at_once(
-    bed: ApiBed, accounts: AccountService, nobody: httpx2.Client
+def test_an_administrator_who_was_removed_stays_so_while_there_is_another(
+    bed: ApiBed, accounts: Authentication
+) -> None:
+    bed.account("boss", "admin")
+    assert bed.client("boss").delete("/service-accounts/admin").status_code == 204
+    accounts.ensure_admin(PASSWORD)
+    refusal(bed.client("boss").get("/service-accounts/admin"), 404)
+    with bed.database() as db:
+        db.exec(update(Account).where(col(Account.name) == "boss").values(active=False))
+        db.commit()
+    accounts.ensure_admin(PASSWORD)
+    assert accounts.login("admin", PASSWORD, "").access.text
+
+
+def test_a_new_password_of_the_installation_ends_the_logins_before(
+    accounts: Authentication, nobody: httpx2.Client
 ) -> None:
     accounts.ensure_admin(PASSWORD)
-    admin = bed.client("admin")
-    assert admin.get("/auth/me").status_code == 200
-    set_active(bed, "admin", active=False)
-    refusal(admin.get("/auth/me"), 401)
-    refusal(admin.get("/spaces"), 401)
-    refusal(login(nobody, "admin", PASSWORD), 401)
-    set_active(bed, "admin", active=True)
-    assert admin.get("/auth/me").status_code == 200
+    before = login(nobody, "admin", PASSWORD).json()["refresh_token"]
+    accounts.ensure_admin(PASSWORD)
+    again = nobody.post("/auth/refresh", json={"refresh_token": before})
+    assert again.status_code == 200
+    accounts.ensure_admin("another long password")
+    after = nobody.post("/auth/refresh", json={"refresh_token": again.json()["refresh_token"]})
+    refusal(after, 401)
 
 
 def test_a_token_of_nobody_and_a_token_for_peers_open_nothing(bed: ApiBed) -> None:

@@ -16,6 +16,7 @@ from sqlmodel import Session, SQLModel, col, select
 from raworc_api.accounts.tables import Role
 from raworc_api.messages.tables import MessageRecord
 from raworc_api.migrate import migrate
+from raworc_api.roles.builtin import ROLES
 from raworc_api.schema import VERSION_TABLE, metadata
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -69,17 +70,20 @@ def test_two_replicas_migrate_one_after_the_other(engine: Engine) -> None:
         done = [replicas.submit(migrate, engine, NOW) for _ in range(2)]
     assert [replica.result() for replica in done] == [None, None]
     with Session(engine) as db:
-        assert set(db.exec(select(Role.name))) == {"admin", "user"}
+        assert set(db.exec(select(Role.name))) == set(ROLES)
 
 
-def test_a_changed_role_is_kept_and_a_missing_one_comes_back(engine: Engine) -> None:
+def test_an_upgrade_renews_the_roles_of_the_product_and_keeps_others(engine: Engine) -> None:
     with engine.begin() as connection:
+        own = {"name": "own", "rules": [], "created_at": NOW}
+        connection.execute(insert(table(Role)), [own])
         connection.execute(update(Role).where(col(Role.name) == "user").values(rules=[]))
         connection.execute(delete(Role).where(col(Role.name) == "admin"))
     migrate(engine, NOW)
     with Session(engine) as db:
-        assert db.get_one(Role, "user").rules == []
+        assert db.get_one(Role, "user").rules == ROLES["user"]
         assert db.get_one(Role, "admin").created_at == NOW
+        assert db.get_one(Role, "own").rules == []
 
 
 def test_tables_speak_utf8_and_tell_upper_from_lower_case(engine: Engine) -> None:

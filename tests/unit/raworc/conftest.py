@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,12 @@ def environ(tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def logged_in(environ: dict[str, str]) -> None:
     store_credentials(Credentials("http://api.test", "t0ken"), environ)
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Say what is on standard input."""
+    return lambda text: monkeypatch.setattr("sys.stdin", StringIO(text))
 
 
 @pytest.fixture

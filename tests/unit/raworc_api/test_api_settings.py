@@ -17,7 +17,7 @@ GIVEN = {
 def test_what_is_not_set_has_its_default() -> None:
     settings = from_environment(GIVEN)
     assert settings.jwt_keys_dir == Path("/etc/raworc/jwt")
-    assert (settings.database.port, settings.token_seconds, settings.port) == (3306, 3600, 8080)
+    assert (settings.database.port, settings.token_seconds, settings.port) == (3306, 900, 8080)
     assert settings.peers_host is None
 
 

@@ -20,9 +20,18 @@ from raworc_api.services import Context, make_services
 from raworc_api.settings import DatabaseSettings, Settings
 
 DESCRIPTION = "/api/v0/openapi.json"
-RESOURCES = {"spaces", "agents", "space-builds", "sessions", "messages"}
+RESOURCES = {
+    "agents",
+    "messages",
+    "role-bindings",
+    "roles",
+    "service-accounts",
+    "sessions",
+    "space-builds",
+    "spaces",
+}
 VERBS = {"get", "list", "create", "update", "delete"}
-PUBLIC = {"/health", "/ready", "/version", "/auth/login"}
+PUBLIC = {"/health", "/ready", "/version", "/auth/login", "/auth/refresh"}
 
 
 @pytest.fixture(scope="module")

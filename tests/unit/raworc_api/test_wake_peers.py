@@ -145,9 +145,11 @@ class CountingTokens(Tokens):
 
     signed = 0
 
-    def issue(self, subject: str, seconds: int, audience: str = AUDIENCE) -> Token:
+    def issue(
+        self, subject: str, seconds: int, audience: str = AUDIENCE, *, login_id: str | None = None
+    ) -> Token:
         self.signed += 1
-        return super().issue(subject, seconds, audience)
+        return super().issue(subject, seconds, audience, login_id=login_id)
 
 
 async def test_peers_are_found_by_name_and_none_of_them_is_oneself(

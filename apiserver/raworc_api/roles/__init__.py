@@ -1,0 +1,1 @@
+"""Roles: named sets of rules, and who has them where."""
