@@ -130,7 +130,7 @@ class Exporter:
             return
         with self._database() as db:
             # The event that the object is gone ends this. Should nobody hear it, the row is left.
-            outbox.postpone(db, snapshot.row, _DELETION_SECONDS)
+            outbox.look_again(db, snapshot.row, _DELETION_SECONDS)
             db.commit()
 
     def _apply(self, kind: Kind[Any], key: RecordKey, snapshot: RecordSnapshot) -> None:

@@ -116,6 +116,17 @@ def due(db: Session, limit: int, *, are_reports: bool) -> list[RecordKey]:
     return [RecordKey(*row) for row in db.connection().execute(query)]
 
 
+def newest(db: Session, limit: int) -> list[RecordKey]:
+    """Return the records whose wishes were asked for last, however many have waited for longer."""
+    rows = (
+        select(OutboxRow.kind, OutboxRow.space, OutboxRow.name)
+        .where(col(OutboxRow.available_at) <= func.utc_timestamp(6), ~col(OutboxRow.is_report))
+        .order_by(col(OutboxRow.available_at).desc())
+        .limit(limit)
+    )
+    return [RecordKey(*row) for row in db.connection().execute(rows)]
+
+
 def seconds_to_next(db: Session) -> float | None:
     """Return how long until the time of the next row comes that is not due yet."""
     is_later = col(OutboxRow.available_at) > func.utc_timestamp(6)
@@ -139,6 +150,12 @@ def finish(db: Session, row: OutboxRow) -> bool:
 def postpone(db: Session, row: OutboxRow, seconds: float) -> None:
     """Try a row again later, unless it was asked for anew."""
     later = {"attempts": row.attempts + 1, "available_at": _in_seconds(seconds)}
+    _rows(db, update(OutboxRow).where(*_is(key_of(row)), *_unchanged(row)).values(later))
+
+
+def look_again(db: Session, row: OutboxRow, seconds: float) -> None:
+    """Keep a row that was done, to see later whether that had the end that it should have."""
+    later = {"available_at": _in_seconds(seconds)}
     _rows(db, update(OutboxRow).where(*_is(key_of(row)), *_unchanged(row)).values(later))
 
 

@@ -29,6 +29,7 @@ from raworc_api.mirror.queue import Absence, Lane, ObjectEvent, Row, Task, WorkQ
 _LOOK_SECONDS = 2.0
 _PAUSE_SECONDS = 1.0
 _BATCH = 50
+_FEW = 10
 
 logger = logging.getLogger(__name__)
 
@@ -56,12 +57,15 @@ class OutboxReader:
             logger.warning("The outbox was not read: %s", error)
 
     def read(self) -> None:
-        """Queue what is due, unless much of it waits already."""
+        """Queue what is due; while much of it waits already, only what was asked for just now."""
         with self._database() as db:
             for lane in (Lane.WISHES, Lane.REPORTS):
                 if self._queue.needs_rows(lane):
                     keys = outbox.due(db, _BATCH, are_reports=lane is Lane.REPORTS)
                     self._queue.put_rows(lane, keys, has_more=len(keys) == _BATCH)
+                elif lane is Lane.WISHES:
+                    # Else somebody's one wish would wait for a batch of ten thousand others.
+                    self._queue.put_rows(lane, outbox.newest(db, _FEW), has_more=False)
             wait = outbox.seconds_to_next(db)
         self._wait = _LOOK_SECONDS if wait is None else min(wait, _LOOK_SECONDS)
 

@@ -275,6 +275,33 @@ def test_a_deleted_session_goes_with_its_messages_once_the_cluster_let_it_go(
     assert bed.bus.heard == [session_topic(session_id)]
 
 
+def test_one_wish_waits_for_no_batch_of_another_space(bed: MirrorBed) -> None:
+    for number in range(80):
+        bed.add_session(f"many-{number:02}")
+    bed.reader.read()
+    with bed.database() as db:
+        outbox.request(db, SESSION.name, "other", "one")
+        db.commit()
+    bed.reader.read()
+    taken = [bed.queue.take(0) for _ in range(2)]
+    assert ("other", "one") in [(task.key.space, task.key.name) for task in taken if task]
+
+
+def test_an_object_that_takes_its_time_to_go_is_deleted_once(bed: MirrorBed) -> None:
+    bed.add_session()
+    bed.settle()
+    bed.cluster._objects[session_key()]["metadata"]["finalizers"] = ["some.one/else"]
+    bed.change_session(deleting=True)
+    bed.settle()
+    bed.cluster.writes.clear()
+    with bed.database() as db:
+        # As when the status of its space changes, which a space being deleted does all the time.
+        outbox.hurry(db, SESSION.name, SPACE)
+        db.commit()
+    bed.settle()
+    assert bed.cluster.writes == []
+
+
 def test_a_deletion_of_which_nobody_heard_the_end_is_ended_all_the_same(bed: MirrorBed) -> None:
     bed.add_session()
     bed.settle()
