@@ -11,6 +11,7 @@ from bench.resources import prepared
 from bench.samples import Measurement
 from bench.settings import Settings, from_arguments
 from bench.starts import CREATE, RESTORE, measure_create, measure_restore
+from bench.waiting import WAITING, measure_waiting, targets_of_waiting
 
 
 def main(arguments: list[str]) -> int:
@@ -24,12 +25,15 @@ def main(arguments: list[str]) -> int:
         memory = measure_memory(resources)
         first_byte, answer = measure_first_byte(resources), measure_answer(resources)
         hit, miss = measure_hit(resources), measure_miss(resources)
+        waiting = measure_waiting(progress)
         rows = [create, restore, lone, first_byte, answer, hit, miss]
         targets = [
             *_targets_of_starts(create, restore),
             *_targets_of_rest(answer, memory, hit, miss),
+            *targets_of_waiting(waiting),
         ]
-        report = render(rows, memory, targets, resources.cluster.versions())
+        told = [memory.sentence(), *([] if waiting is None else [waiting.sentence()])]
+        report = render(rows, told, targets, resources.cluster.versions())
     if settings.output is None:
         sys.stdout.write(report)
     else:
@@ -49,6 +53,7 @@ def expected(settings: Settings) -> Progress:
             Stage(ANSWER, settings.runs, 4),
             Stage(HIT, settings.runs, 2),
             Stage(MISS, settings.builds, 10),
+            Stage(WAITING, settings.crowds, 260),
         ]
     )
 

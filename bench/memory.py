@@ -22,6 +22,13 @@ class Memory:
         """All containers together, in MiB."""
         return sum(self.containers.values()) / 2**20
 
+    def sentence(self) -> str:
+        """Tell what was measured."""
+        parts = ", ".join(
+            f"{size / 2**20:.1f} MiB in `{name}`" for name, size in sorted(self.containers.items())
+        )
+        return f"An idle session held {parts}: {self.whole:.1f} MiB (working set, by the kubelet)."
+
 
 def measure_memory(resources: Resources) -> Memory:
     """Start a session, leave it alone, and ask the kubelet."""

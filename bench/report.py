@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.memory import Memory
 from bench.samples import Measurement, Series
 
 MILLI = 1000
@@ -39,12 +38,11 @@ class Target:
 
 def render(
     rows: Sequence[Measurement],
-    memory: Memory,
+    told: Sequence[str],
     targets: Sequence[Target],
     cluster: Mapping[str, str],
 ) -> str:
     """Write the whole report."""
-    parts = sorted(memory.containers.items())
     return "\n".join(
         [
             "# Measurements",
@@ -57,10 +55,7 @@ def render(
             "",
             *_EXPLANATION,
             "",
-            "An idle session held "
-            + ", ".join(f"{size / 2**20:.1f} MiB in `{name}`" for name, size in parts)
-            + f": {memory.whole:.1f} MiB (working set, by the kubelet).",
-            "",
+            *(line for sentence in told for line in (sentence, "")),
             "## Targets",
             "",
             "| target | at most | measured | met |",

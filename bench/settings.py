@@ -8,6 +8,7 @@ from pathlib import Path
 REPORT = Path("bench/results.md")
 RUNS, QUICK_RUNS = 20, 3
 BUILDS, QUICK_BUILDS = 20, 1
+CROWDS, QUICK_CROWDS = 1, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Settings:
     git: str
     runs: int
     builds: int
+    crowds: int
     # Where the report goes; nowhere: to the standard output.
     output: Path | None
 
@@ -46,5 +48,6 @@ def from_arguments(arguments: Sequence[str]) -> Settings:
         git=given.git,
         runs=QUICK_RUNS if given.quick else RUNS,
         builds=QUICK_BUILDS if given.quick else BUILDS,
+        crowds=QUICK_CROWDS if given.quick else CROWDS,
         output=None if given.quick else given.output,
     )
