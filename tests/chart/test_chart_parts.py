@@ -46,6 +46,8 @@ def test_the_api_understands_what_it_is_told(find: Find) -> None:
     assert settings.peers_host == "raworc-api-peers.raworc-system.svc"
     assert settings.namespace == "raworc-system"
     assert settings.token_seconds == 900
+    named = _environment(find("Deployment", "team-api", values="bundled"))
+    assert named["RAWORC_NAMESPACE_PREFIX"] == "team-"
 
 
 def test_the_api_is_told_of_an_external_database(find: Find) -> None:

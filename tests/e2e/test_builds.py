@@ -116,13 +116,15 @@ def test_a_fault_is_named_the_last_image_stays_and_good_input_works_without_a_jo
     make_agent, reason, word = FAULTS[fault]
     space = workshop.spaces[door]
     good_image = image(kubectl, space)
-    change(kubectl, api, space, make_agent(workshop))
-    built = await_unbuilt(kubectl, space, reason)
-    assert word in built["message"]
-    assert image(kubectl, space) == good_image
-    assert _shown_by_the_api(api, space) == reason
-    before = jobs(kubectl, space)
-    change(kubectl, api, space, workshop.sound)
+    try:
+        change(kubectl, api, space, make_agent(workshop))
+        built = await_unbuilt(kubectl, space, reason)
+        assert word in built["message"]
+        assert image(kubectl, space) == good_image
+        assert _shown_by_the_api(api, space) == reason
+        before = jobs(kubectl, space)
+    finally:
+        change(kubectl, api, space, workshop.sound)
     kubectl.wait(("space", space), "condition=Built", BUILT)
     kubectl.wait(("space", space), "condition=Ready", BUILT)
     assert jobs(kubectl, space) <= before

@@ -18,6 +18,7 @@ INSIDE = f"raworc-{SPACE}"
 BASELINE = {"pod-security.kubernetes.io/enforce": "baseline"}
 LABELS = {"raworc.dev/space": SPACE, **BASELINE}
 SPACES = "/apis/raworc.dev/v1alpha1/spaces"
+RBAC = "rbac.authorization.k8s.io/v1"
 PLURALS = {
     "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
     "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
@@ -266,33 +267,64 @@ def test_the_operator_sets_finalizers_and_leaves_the_spec_alone(
     operator.ask("PATCH", path, {"metadata": {"finalizers": None}}, merge)
 
 
-def test_what_is_of_the_whole_cluster_is_not_the_operators(
-    kube_api: KubeApi, operator: KubeApi
-) -> None:
-    # Though it be granted by mistake: the policy is about the account, not about its role.
+@pytest.fixture
+def almighty(kube_api: KubeApi, operator: KubeApi) -> Iterator[KubeApi]:
+    """The operator with every right by mistake: the policy is about the account, not its role."""
     everything = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
-    roles = "/apis/rbac.authorization.k8s.io/v1"
+    roles = f"/apis/{RBAC}"
     subject = {"kind": "ServiceAccount", "name": "raworc-operator", "namespace": RELEASE}
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "too-much"}
     identity = {"metadata": {"name": "too-much"}}
     kube_api.ask("POST", f"{roles}/clusterroles", {**identity, "rules": [everything]})
     binding = {**identity, "roleRef": reference, "subjects": [subject]}
     kube_api.ask("POST", f"{roles}/clusterrolebindings", binding)
-    try:
-        wait_for_the_grant(operator)
-        mine = thing("ClusterRole", None, "mine", "rbac.authorization.k8s.io/v1", rules=[])
-        refused(operator, mine, WORDS)
-        node = thing("Node", None, "node-1")
-        refused(operator, node, WORDS)
-        with pytest.raises(RefusedError, match="must not delete namespaces"):
-            operator.ask("DELETE", f"/api/v1/namespaces/{INSIDE}")
-        with pytest.raises(RefusedError, match="must not create or delete Spaces"):
-            operator.ask("DELETE", f"{SPACES}/{space(kube_api)['metadata']['name']}")
-        with pytest.raises(RefusedError, match=WORDS):
-            operator.ask("DELETE", "/api/v1/namespaces/elsewhere/serviceaccounts/default")
-    finally:
-        kube_api.ask("DELETE", f"{roles}/clusterrolebindings/too-much")
-        kube_api.ask("DELETE", f"{roles}/clusterroles/too-much")
+    wait_for_the_grant(operator)
+    yield operator
+    kube_api.ask("DELETE", f"{roles}/clusterrolebindings/too-much")
+    kube_api.ask("DELETE", f"{roles}/clusterroles/too-much")
+
+
+def test_what_is_of_the_whole_cluster_is_not_the_operators(almighty: KubeApi) -> None:
+    refused(almighty, thing("ClusterRole", None, "mine", RBAC, rules=[]), WORDS)
+    refused(almighty, thing("Node", None, "node-1"), WORDS)
+    with pytest.raises(RefusedError, match="must not delete namespaces"):
+        almighty.ask("DELETE", f"/api/v1/namespaces/{INSIDE}")
+    with pytest.raises(RefusedError, match=WORDS):
+        almighty.ask("DELETE", "/api/v1/namespaces/elsewhere/serviceaccounts/default")
+
+
+def test_the_operator_makes_and_deletes_no_space_and_no_session(
+    kube_api: KubeApi, almighty: KubeApi
+) -> None:
+    words = "must not create or delete Spaces and AgentSessions"
+    with pytest.raises(RefusedError, match=words):
+        almighty.ask("DELETE", f"{SPACES}/{space(kube_api)['metadata']['name']}")
+    made = thing("Space", None, "its", "raworc.dev/v1alpha1", spec={})
+    session = thing("AgentSession", INSIDE, "its", "raworc.dev/v1alpha1", spec={"space": SPACE})
+    for one in (made, session):
+        refused(almighty, one, words)
+
+
+def test_the_operator_does_not_reach_into_what_is_elsewhere(
+    kube_api: KubeApi, almighty: KubeApi
+) -> None:
+    apply(kube_api, pod("elsewhere", "victim"))
+    status = {"status": {"phase": "Failed"}}
+    merge = "application/merge-patch+json"
+    victim = "/api/v1/namespaces/elsewhere/pods/victim"
+    with pytest.raises(RefusedError, match=WORDS):
+        almighty.ask("PATCH", f"{victim}/status", status, merge)
+    with pytest.raises(RefusedError, match=WORDS):
+        almighty.ask("POST", f"{victim}/exec", query={"command": "ls", "stdout": "true"})
+
+
+def test_the_operator_only_adds_events(kube_api: KubeApi, almighty: KubeApi) -> None:
+    about = {"involvedObject": {"kind": "Pod", "name": "x", "namespace": "elsewhere"}}
+    told = f"told.{next(_numbers)}"
+    events = "/api/v1/namespaces/elsewhere/events"
+    kube_api.ask("POST", events, {"metadata": {"name": told, "namespace": "elsewhere"}, **about})
+    with pytest.raises(RefusedError, match=WORDS):
+        almighty.ask("DELETE", f"{events}/{told}")
 
 
 def test_others_are_left_alone_by_the_policy(kube_api: KubeApi, operator: KubeApi) -> None:

@@ -246,10 +246,10 @@ def test_a_ref_that_is_not_there_is_said_and_nothing_is_built(
     assert status(bed, SPACE)["build"]["message"] == "There is no 'nope'."
 
 
-def test_a_space_goes_once_its_images_are_gone(bed: Bed, eventually: Eventually) -> None:
+def test_the_images_of_a_space_go_after_it(bed: Bed, eventually: Eventually) -> None:
     put_space(bed, agents=[])
     with bed.operator():
         eventually(lambda: reason(bed, SPACE) == "NoAgents")
         bed.delete(SPACE, bed.space)
         eventually(lambda: not bed.has(SPACE, bed.space))
-    assert bed.sources.deleted == [f"raworc_space_{bed.space}"]
+        eventually(lambda: bed.sources.deleted == [f"raworc_space_{bed.space}"])
