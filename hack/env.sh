@@ -15,6 +15,8 @@ git_namespace="demo-git"
 git_server=git://localhost:9418
 api=http://localhost:8080
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/pyproject.toml")
+# What agents are built on: with Python, with Node.js too, and where Rust is compiled.
+bases=(agent agent-node agent-rust)
 # The engine of Debian 12 has no BuildKit; with it or without it, a build here is the same.
 export DOCKER_BUILDKIT=0
 export PATH=$cache/bin:$PATH

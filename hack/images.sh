@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the product's image and the base image of agents into the local Docker engine, each under a tag that says its content.
+# Builds the product's image and the base images of agents into the local Docker engine, each under a tag that says its content.
 set -euo pipefail
 source "$(dirname "$0")/env.sh"
 
@@ -7,7 +7,15 @@ source "$(dirname "$0")/env.sh"
 inputs() {
   case $1 in
     raworc) echo Dockerfile crds/raworc_crds kube sources operator apiserver agent/raworc_host agent/raworc_runner pyproject.toml uv.lock LICENSE ;;
-    agent) echo agent/Dockerfile agent/raworc_runner agent/runtimes ;;
+    agent*) echo agent/Dockerfile agent/raworc_runner agent/runtimes ;;
+  esac
+}
+
+# target IMAGE: the flag that says which stage of its Dockerfile an image is
+target() {
+  case $1 in
+    agent) echo --target=python ;;
+    agent-*) echo "--target=${1#agent-}" ;;
   esac
 }
 
@@ -22,7 +30,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 planning || mkdir -p "$cache/image"
 
-for name in raworc agent; do
+for name in raworc "${bases[@]}"; do
   context "$name" >"$work/context"
   image=raworc/$name:$version-$(stamp <"$work/context")
   if planning; then
@@ -33,7 +41,8 @@ for name in raworc agent; do
     echo "building $image"
     if private_authorities; then tar -C "${authorities%/*}" -rf "$work/context" "${authorities##*/}"; fi
     files=$(inputs "$name")
-    docker build --network host -t "$image" -f "${files%% *}" - <"$work/context"
+    # shellcheck disable=SC2046  # a flag, or none
+    docker build --network host -t "$image" $(target "$name") -f "${files%% *}" - <"$work/context"
   fi
   docker tag "$image" "raworc/$name:$version"
   echo "$image" >"$cache/image/$name"

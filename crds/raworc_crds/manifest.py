@@ -15,25 +15,40 @@ class AgentManifest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    runtime: Annotated[
-        str,
-        Matching(
-            "^python(3([.][0-9]{1,2})?)?$",
-            "`runtime` must be 'python', 'python3' or 'python3.<minor>'",
+    runtime: (
+        Annotated[
+            str,
+            Matching(
+                "^(python(3([.][0-9]{1,2})?)?|node|nodejs|rust)$",
+                "`runtime` must be 'python', 'python3', 'python3.<minor>', 'node', 'nodejs' or"
+                " 'rust'",
+            ),
+        ]
+        | None
+    ) = Field(
+        None,
+        description=(
+            "What runs the agent: 'python', 'python3', 'python3.<minor>', 'node', 'nodejs' or"
+            " 'rust'; found by its files if not set."
         ),
-    ] = Field(
-        "python", description="What runs the agent: 'python', 'python3' or 'python3.<minor>'."
     )
-    handler: Annotated[
-        str,
-        StringConstraints(max_length=200),
-        Matching(
-            "^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)+$",
-            "`handler` must be a module and a function, joined by a dot: 'main.process_message'",
+    handler: (
+        Annotated[
+            str,
+            StringConstraints(max_length=200),
+            Matching(
+                "^[A-Za-z0-9_$-]+([./][A-Za-z0-9_$-]+)*$",
+                "`handler` must be a module and a function, joined by a dot, or the name of a"
+                " binary",
+            ),
+        ]
+        | None
+    ) = Field(
+        None,
+        description=(
+            "What answers a message: module and function, joined by a dot, or the name of a Rust"
+            " binary; the runtime's default if not set."
         ),
-    ] = Field(
-        "main.process_message",
-        description="Module and function that answer a message, joined by a dot.",
     )
     description: Annotated[str, StringConstraints(max_length=1024)] = Field(
         "", description="What the agent is, for people."

@@ -208,6 +208,20 @@ class Builds(Values):
             " reference; empty: raworc/agent with the tag of image"
         ),
     )
+    node_image: ImageReference = Field(
+        "",
+        description=(
+            "the same with Node.js, for spaces with agents in it; empty: raworc/agent-node with the"
+            " tag of image"
+        ),
+    )
+    rust_image: ImageReference = Field(
+        "",
+        description=(
+            "image that agents in Rust are compiled in; empty: raworc/agent-rust with the tag of"
+            " image"
+        ),
+    )
     kaniko_image: Image = Field(
         Image(repository="martizih/kaniko", tag="v1.27.0"),
         description="image of the builder",

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from raworc_crds.wire import Resources
 from raworc_operator.networks import Networks
 from raworc_operator.sessions.resources import DEFAULT_RESOURCES
+from raworc_sources.protocol import BaseImages
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -25,8 +26,8 @@ class Settings:
     # Where nodes pull what was pushed.
     registry_pull: str
     registry_insecure: bool
-    # "repository:tag" below ``registry_push``, or a full reference.
-    base_image: str
+    # "repository:tag" below ``registry_push``, or full references.
+    base_images: BaseImages
     # The product's own, for the containers of session pods and builds that run its code.
     image: str
     kaniko_image: str
@@ -62,7 +63,11 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         registry_pull=environ.get("RAWORC_REGISTRY_PULL") or push,
         registry_insecure=_boolean(environ, "RAWORC_REGISTRY_INSECURE"),
         registry_is_own=_boolean(environ, "RAWORC_REGISTRY_OWN"),
-        base_image=_required(environ, "RAWORC_BASE_IMAGE"),
+        base_images=BaseImages(
+            python=_required(environ, "RAWORC_BASE_IMAGE"),
+            node=_required(environ, "RAWORC_NODE_IMAGE"),
+            rust=_required(environ, "RAWORC_RUST_IMAGE"),
+        ),
         image=_required(environ, "RAWORC_IMAGE"),
         kaniko_image=_required(environ, "RAWORC_KANIKO_IMAGE"),
         registry_push_account=_file(environ, "RAWORC_REGISTRY_PUSH_ACCOUNT"),

@@ -41,19 +41,30 @@ class RepositoryRef(_Message):
     ref: Word | None
 
 
+class BaseImages(_Message):
+    """The images that agents are built on."""
+
+    python: Word
+    """Of spaces without agents in Node.js."""
+    node: Word | None
+    """The same, with Node.js; None where the registry has none."""
+    rust: Word | None
+    """Where agents in Rust are compiled; None where the registry has none."""
+
+
 class Resolve(Question):
-    """Asks at which commits some refs are, and by which digest the base image is called."""
+    """Asks at which commits some refs are, and by which digests the base images are called."""
 
     path = "/resolve"
     refs: Annotated[tuple[RepositoryRef, ...], Field(max_length=256)]
-    base_image: Word
+    base_images: BaseImages
 
 
 class Resolved(_Message):
-    """The commits, in the order of the refs, and the base image by its digest."""
+    """The commits, in the order of the refs, and the base images by their digests."""
 
     commits: tuple[str, ...]
-    base_image: str
+    base_images: BaseImages
 
 
 class FindImage(Question):

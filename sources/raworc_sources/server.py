@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
@@ -18,6 +18,7 @@ from raworc_sources.image_reference import split_address, split_reference
 from raworc_sources.lanes import Lanes
 from raworc_sources.problems import SourceError
 from raworc_sources.protocol import (
+    BaseImages,
     DeleteRepository,
     Fault,
     FindImage,
@@ -106,10 +107,9 @@ class Sources:
         return await self._answers.get(key, ask, is_slow=is_slow)
 
     async def _resolve(self, question: Resolve) -> Resolved:
-        host = split_reference(question.base_image, self._registry.address).host
         distinct = tuple(dict.fromkeys(question.refs))
         found = await asyncio.gather(
-            self._lanes.run(host, lambda _: self._registry.base_image(question.base_image)),
+            self._base_images(question.base_images),
             *(self._commit(ref) for ref in distinct),
             return_exceptions=True,
         )
@@ -119,9 +119,32 @@ class Sources:
             faults, key=lambda one: isinstance(one, SourceError) and one.is_passing
         ):
             raise fault
-        base, *commits = (str(one) for one in found)
-        known = dict(zip(distinct, commits, strict=True))
-        return Resolved(commits=tuple(known[ref] for ref in question.refs), base_image=base)
+        images, *commits = found
+        known = dict(zip(distinct, map(str, commits), strict=True))
+        return Resolved(
+            commits=tuple(known[ref] for ref in question.refs),
+            base_images=cast("BaseImages", images),
+        )
+
+    async def _base_images(self, wanted: BaseImages) -> BaseImages:
+        python, node, rust = await asyncio.gather(
+            self._base_image(wanted.python),
+            self._base_image(wanted.node, is_needed=False),
+            self._base_image(wanted.rust, is_needed=False),
+        )
+        return BaseImages(python=str(python), node=node, rust=rust)
+
+    async def _base_image(self, reference: str | None, *, is_needed: bool = True) -> str | None:
+        if reference is None:
+            return None
+        host = split_reference(reference, self._registry.address).host
+        try:
+            return await self._lanes.run(host, lambda _: self._registry.base_image(reference))
+        except SourceError as error:
+            # Agents that need it are refused when they are known.
+            if not is_needed and error.reason is SpaceReason.BASE_IMAGE_NOT_FOUND:
+                return None
+            raise
 
     async def _commit(self, ref: RepositoryRef) -> str:
         return await self._lanes.run(

@@ -13,6 +13,7 @@ from raworc_api import settings as api_settings
 from raworc_operator import settings as operator_settings
 from raworc_operator.sessions.resources import DEFAULT_RESOURCES
 from raworc_sources import settings as sources_settings
+from raworc_sources.protocol import BaseImages
 from raworc_sources.registry_account import find_account
 
 Manifest = dict[str, Any]
@@ -85,7 +86,9 @@ def test_the_operator_understands_what_it_is_told(find: Find, tmp_path: Path) ->
     assert settings.registry_push == "raworc-registry.raworc-system.svc:5000"
     assert settings.registry_pull == "localhost:30500"
     assert settings.registry_insecure
-    assert settings.base_image == "raworc/agent:0.1.0"
+    assert settings.base_images == BaseImages(
+        python="raworc/agent:0.1.0", node="raworc/agent-node:0.1.0", rust="raworc/agent-rust:0.1.0"
+    )
     assert settings.image == "raworc/raworc:0.1.0"
     assert settings.session_resources == DEFAULT_RESOURCES
 
@@ -139,6 +142,8 @@ def test_every_value_of_builds_reaches_the_operator(find: Find) -> None:
     assert told["RAWORC_HOSTS_AUTHORITIES"] == "/etc/raworc/hosts-ca/ca.crt"
     assert told["RAWORC_NAMESPACE_PREFIX"] == "team-"
     assert told["RAWORC_BASE_IMAGE"] == "base/agent:0.2.0"
+    assert told["RAWORC_NODE_IMAGE"] == "base/agent-node:0.2.0"
+    assert told["RAWORC_RUST_IMAGE"] == "base/agent-rust:0.2.0"
     assert told["RAWORC_IMAGE"] == "registry.example.com/raworc:0.2.0"
     assert told["RAWORC_KANIKO_IMAGE"] == "registry.example.com/kaniko:1.25.0"
     assert told["RAWORC_INTERNAL_GIT_HOSTS"] == "git.example.internal,git.demo.svc"

@@ -12,6 +12,7 @@ from raworc_operator.labels import BUILD_COMPONENT, SESSION_COMPONENT, labels
 from raworc_operator.networks import Networks
 from raworc_operator.settings import Settings
 from raworc_operator.spaces.network_policy import network_policies, refused_egress
+from raworc_sources.protocol import BaseImages
 
 Manifest = dict[str, Any]
 Render = Callable[..., list[Manifest]]
@@ -199,7 +200,8 @@ def rendered(find: Find, *flags: str) -> Networks:
 
 def network(networks: Networks, release: list[Manifest], **spec: object) -> Network:
     """All policies of a cluster with the release and two spaces, the first of them as specified."""
-    settings = Settings("raworc-", "", "", "", False, "", "", "", networks=networks)  # noqa: FBT003
+    bases = BaseImages(python="", node=None, rust=None)
+    settings = Settings("raworc-", "", "", "", False, bases, "", "", networks=networks)  # noqa: FBT003
     spaces = {"team": SpaceSpec.model_validate(spec), "other": SpaceSpec()}
     return Network(
         [policy for name, one in spaces.items() for policy in network_policies(name, one, settings)]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from raworc_sources.problems import SourceError
 from raworc_sources.protocol import (
+    BaseImages,
     DeleteRepository,
     FindImage,
     ListRepositories,
@@ -13,6 +14,11 @@ from raworc_sources.protocol import (
 )
 
 COMMIT = "c" * 40
+BASE_IMAGES = BaseImages(
+    python="push.test/raworc/agent@sha256:python",
+    node="push.test/raworc/agent-node@sha256:node",
+    rust="push.test/raworc/agent-rust@sha256:rust",
+)
 
 
 @dataclass
@@ -21,7 +27,7 @@ class FakeSources:
 
     # A ref may also be a fault; one that is not here is at the usual commit.
     commits: dict[str | None, str | SourceError] = field(default_factory=dict)
-    base_image: str = "push.test/raworc/agent@sha256:base"
+    base_images: BaseImages = BASE_IMAGES
     images: dict[tuple[str, str], str] = field(default_factory=dict)
     # Raised by whatever is asked next of the registry, again and again.
     problem: SourceError | None = None
@@ -37,7 +43,7 @@ class FakeSources:
         for commit in commits:
             if isinstance(commit, SourceError):
                 raise commit
-        return Resolved(commits=tuple(map(str, commits)), base_image=self.base_image)
+        return Resolved(commits=tuple(map(str, commits)), base_images=self.base_images)
 
     def find_image(self, question: FindImage) -> str | None:
         self.found.append(question)

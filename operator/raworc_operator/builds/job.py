@@ -24,6 +24,7 @@ from raworc_sources.checkout.layout import (
     WORKSPACE,
 )
 from raworc_sources.image_reference import split_address
+from raworc_sources.protocol import BaseImages
 
 CHECKOUT_CONTAINER = "checkout"
 KANIKO_CONTAINER = "kaniko"
@@ -47,14 +48,14 @@ def build_job(
     space: Manifest,
     agents: Sequence[PinnedAgent],
     build: Build,
-    base_image: str,
+    base_images: BaseImages,
     settings: Settings,
 ) -> Manifest:
     """Build the Job that checks the agents out, and makes and pushes their image."""
     name = space["metadata"]["name"]
     request = {
         "agents": [agent.request() for agent in agents],
-        "base_image": base_image,
+        "base_images": base_images.model_dump(),
         "build_key": build.key,
         "internal_git_hosts": sorted(settings.internal_git_hosts),
     }

@@ -8,10 +8,11 @@ from typing import Any
 
 from raworc_crds.space import AgentSource
 from raworc_sources.address import repository_url
+from raworc_sources.protocol import BaseImages
 
 # To be raised when the same sources would become another image: the Dockerfile's template, what is
 # copied, how dependencies are installed.
-RECIPE = 2
+RECIPE = 3
 _ID_LENGTH = 12
 
 
@@ -38,11 +39,11 @@ class PinnedAgent:
         }
 
 
-def build_key(agents: Iterable[PinnedAgent], base_image: str, builder: str) -> str:
+def build_key(agents: Iterable[PinnedAgent], base_images: BaseImages, builder: str) -> str:
     """Hash what goes into an image; the order of the agents is of no account."""
     content = {
         "recipe": RECIPE,
-        "base": base_image,
+        "base": base_images.model_dump(),
         "builder": builder,
         "agents": sorted((agent.content() for agent in agents), key=lambda item: item["name"]),
     }

@@ -14,12 +14,14 @@ from raworc_operator.builds.job import (
     CHECKOUT_CONTAINER,
     KANIKO_CONTAINER,
 )
-from raworc_sources.checkout.layout import USER_ERROR_EXIT
+from raworc_sources.checkout.layout import FAILED_STEP, USER_ERROR_EXIT
 
 # Of a longer log the kubelet keeps the end, which begins somewhere in a line.
 _MAX_LOG_BYTES = 2048
 _NEVER_MADE = "ContainerStatusUnknown"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+# How a script of the Dockerfile says where it failed.
+_STEP = re.compile(FAILED_STEP.format(agent="[a-z0-9-]+", step=".*"), re.MULTILINE)
 # How Kaniko ends when a registry wants another account: its own word first, then what it asked for.
 _REFUSED = re.compile(
     r"^error .* (?:GET|HEAD|POST|PUT|PATCH) https?://\S+: "
@@ -104,9 +106,15 @@ def _container_failure(ended: Mapping[str, Any]) -> Outcome:
     if _DIGEST.fullmatch(message):
         # Kaniko writes the digest before it pushes, which leaves no room for its log.
         message = "The image was built, but not pushed; the log of the build says why."
-    reason, words = _word(message)
+    reason, words = _word(_with_step_first(message))
     words = words or f"The build ended with exit code {ended.get('exitCode')}."
     return Outcome(BuildState.FAILED, None, reason, words)
+
+
+def _with_step_first(message: str) -> str:
+    """Put which agent failed, and in which step, before what its program had to say of it."""
+    step = _STEP.search(message)
+    return f"{step[0]}\n{message.replace(step[0], '', 1).strip()}" if step else message
 
 
 def _without_progress(log: str) -> str:

@@ -32,7 +32,7 @@ from raworc_operator.labels import BUILD_COMPONENT, selector
 from raworc_operator.spaces.status import quota_blocker
 from raworc_operator.status import cut
 from raworc_sources.problems import SourceError
-from raworc_sources.protocol import FindImage, RepositoryRef, Resolve
+from raworc_sources.protocol import BaseImages, FindImage, RepositoryRef, Resolve
 
 _logger = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ def _renew(work: Pass, former: Build) -> Progress:
     agents = pinned_agents(work.spec.agents, former)
     began = time_text(work.context.now())
     try:
-        base = _base_image(work)
+        base = _base_images(work)
         key = build_key(agents, base, work.context.settings.kaniko_image)
         return _begin(work, new_build(agents, key, former.rebuild, former, began), agents, base)
     except SourceError as error:
@@ -144,22 +144,22 @@ def _renew(work: Pass, former: Build) -> Progress:
         return Progress(waiting, work.former_image, str(error), seconds_to_renew(error))
 
 
-def _base_image(work: Pass) -> str:
-    wanted = Resolve(asker=work.asker, refs=(), base_image=work.context.settings.base_image)
-    return work.context.sources.resolve(wanted).base_image
+def _base_images(work: Pass) -> BaseImages:
+    wanted = Resolve(asker=work.asker, refs=(), base_images=work.context.settings.base_images)
+    return work.context.sources.resolve(wanted).base_images
 
 
-def _pin(work: Pass) -> tuple[list[PinnedAgent], str]:
+def _pin(work: Pass) -> tuple[list[PinnedAgent], BaseImages]:
     agents = work.spec.agents
     found = work.context.sources.resolve(
         Resolve(
             asker=work.asker,
             refs=tuple(RepositoryRef(repo=agent.repo, ref=agent.ref) for agent in agents),
-            base_image=work.context.settings.base_image,
+            base_images=work.context.settings.base_images,
         )
     )
     pinned = [PinnedAgent(*pair) for pair in zip(agents, found.commits, strict=True)]
-    return pinned, found.base_image
+    return pinned, found.base_images
 
 
 def _find_image(work: Pass, build: Build) -> str | None:
@@ -191,7 +191,7 @@ def _wait(work: Pass, build: Build, error: SourceError) -> Progress:
     )
 
 
-def _begin(work: Pass, build: Build, agents: Sequence[PinnedAgent], base: str) -> Progress:
+def _begin(work: Pass, build: Build, agents: Sequence[PinnedAgent], base: BaseImages) -> Progress:
     digest = _find_image(work, build)
     if digest is not None:
         return _completed(work, build, digest)
@@ -210,7 +210,7 @@ def _is_of_use(job: Manifest) -> bool:
     return not ended and not is_going(job)
 
 
-def _start(work: Pass, build: Build, agents: Sequence[PinnedAgent], base: str) -> Progress:
+def _start(work: Pass, build: Build, agents: Sequence[PinnedAgent], base: BaseImages) -> Progress:
     cluster, settings = work.context.cluster, work.context.settings
     if settings.authorities:
         cluster.apply(authorities(work.name, work.namespace, settings.authorities))
@@ -255,7 +255,7 @@ def _follow(work: Pass, build: Build) -> Progress:
 def _again(work: Pass, build: Build) -> Progress:
     """Begin a build whose Job is gone with the commits that it had."""
     try:
-        return _begin(work, build, pinned_agents(work.spec.agents, build), _base_image(work))
+        return _begin(work, build, pinned_agents(work.spec.agents, build), _base_images(work))
     except SourceError as error:
         return _wait(work, build, error)
 

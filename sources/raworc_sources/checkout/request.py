@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from raworc_sources.protocol import BaseImages
+
 
 class AgentRequest(BaseModel):
     """One agent, at the commit that was resolved."""
@@ -18,11 +20,11 @@ class AgentRequest(BaseModel):
 
 
 class CheckoutRequest(BaseModel):
-    """All agents of an image, and the image that it starts from."""
+    """All agents of an image, and the images that it may start from."""
 
     model_config = ConfigDict(frozen=True)
 
     agents: list[AgentRequest]
-    base_image: str
+    base_images: BaseImages
     build_key: str
     internal_git_hosts: frozenset[str]

@@ -22,6 +22,7 @@ from raworc_operator.context import Context
 from raworc_operator.kopf_settings import operator_settings
 from raworc_operator.networks import Networks
 from raworc_operator.settings import Settings
+from raworc_sources.protocol import BaseImages
 
 _DEADLINE_SECONDS = 20
 _numbers = count(1)
@@ -32,7 +33,9 @@ SETTINGS = Settings(
     registry_push="push.test",
     registry_pull="pull.test",
     registry_insecure=True,
-    base_image="raworc/agent:1",
+    base_images=BaseImages(
+        python="raworc/agent:1", node="raworc/agent-node:1", rust="raworc/agent-rust:1"
+    ),
     image="raworc/raworc:1",
     kaniko_image="kaniko:1",
     networks=Networks(cluster_ranges=("10.96.0.0/16",)),

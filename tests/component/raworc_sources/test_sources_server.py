@@ -16,6 +16,7 @@ from raworc_operator.builds.sources import LocalSources
 from raworc_sources.git import Git
 from raworc_sources.problems import SourceError
 from raworc_sources.protocol import (
+    BaseImages,
     DeleteRepository,
     FindImage,
     ListRepositories,
@@ -27,7 +28,7 @@ from raworc_sources.registry import ImageRegistry
 from raworc_sources.server import make_app
 
 COMMIT = "1" * 40
-BASE = "raworc/agent:1"
+BASES = BaseImages(python="raworc/agent:1", node="raworc/node:1", rust="raworc/rust:1")
 
 
 @contextmanager
@@ -64,6 +65,7 @@ def sources(
     program: Path, registry: ImageRegistry, server: RunningRegistry
 ) -> Iterator[LocalSources]:
     server.push("team/raworc/agent", "1")
+    server.push("team/raworc/node", "1")
     hosts = {f"{kind}{number}.test" for kind in ("quick", "silent", "slow") for number in range(20)}
     with running(Git(frozenset(hosts), program=str(program)), registry) as client:
         yield client
@@ -71,7 +73,7 @@ def sources(
 
 def resolve(*hosts: str, asker: str = "space/1") -> Resolve:
     refs = tuple(RepositoryRef(repo=f"git://{host}/x", ref=None) for host in hosts)
-    return Resolve(asker=asker, refs=refs, base_image=BASE)
+    return Resolve(asker=asker, refs=refs, base_images=BASES)
 
 
 def asked_again(ask: Callable[[], object]) -> object:
@@ -85,10 +87,13 @@ def asked_again(ask: Callable[[], object]) -> object:
             time.sleep(0.1)
 
 
-def test_commits_and_the_base_image_come_in_one_answer(sources: LocalSources) -> None:
+def test_commits_and_the_base_images_come_in_one_answer(sources: LocalSources) -> None:
     answer = sources.resolve(resolve("quick0.test", "quick1.test", "quick0.test"))
     assert answer.commits == (COMMIT, COMMIT, COMMIT)
-    assert "/team/raworc/agent@sha256:" in answer.base_image
+    assert "/team/raworc/agent@sha256:" in answer.base_images.python
+    assert "/team/raworc/node@sha256:" in str(answer.base_images.node)
+    # Only whoever needs it misses it.
+    assert answer.base_images.rust is None
 
 
 def test_what_takes_long_is_pending_and_then_there(sources: LocalSources, tmp_path: Path) -> None:

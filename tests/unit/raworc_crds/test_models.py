@@ -108,7 +108,7 @@ def test_a_quota_may_leave_nothing() -> None:
     assert SpaceSpec.model_validate({"quota": {"cpu": "0"}}).quota is not None
 
 
-@pytest.mark.parametrize("handler", ["main", "main.", "../x.y", "main.process message"])
+@pytest.mark.parametrize("handler", ["", "main.", "../x.y", "/x.y", "main.process message"])
 def test_a_handler_must_be_a_module_and_a_function(handler: str) -> None:
     assert "a module and a function" in refusal(AgentManifest, {"handler": handler})
 
@@ -119,4 +119,4 @@ def test_a_runtime_that_is_not_supported_is_refused_with_what_is() -> None:
 
 def test_a_manifest_may_be_empty() -> None:
     manifest = AgentManifest.model_validate({})
-    assert (manifest.runtime, manifest.handler) == ("python", "main.process_message")
+    assert (manifest.runtime, manifest.handler) == (None, None)

@@ -10,6 +10,7 @@ from raworc_kube.objects import Manifest
 from raworc_operator.labels import SESSION_COMPONENT, labels
 from raworc_operator.sessions.view import RESTARTS_ANNOTATION, SessionSnapshot
 from raworc_operator.settings import Settings
+from raworc_sources.protocol import BaseImages
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 NOON_TEXT = "2026-01-01T12:00:00Z"
@@ -22,7 +23,9 @@ SETTINGS = Settings(
     registry_push="push.test:5000",
     registry_pull="pull.test",
     registry_insecure=True,
-    base_image="raworc/agent:1",
+    base_images=BaseImages(
+        python="raworc/agent:1", node="raworc/agent-node:1", rust="raworc/agent-rust:1"
+    ),
     image="raworc/raworc:1",
     kaniko_image="kaniko:1",
 )

@@ -19,6 +19,7 @@ from kubernetes.client import (
     V1ServiceAccount,
 )
 from tests.support.golden import Golden
+from tests.support.sources import BASE_IMAGES
 from tests.unit.raworc_operator.samples import (
     COMMIT,
     NOON,
@@ -61,7 +62,7 @@ KNOWN = replace(
 
 
 def job(settings: Any = SETTINGS) -> Manifest:  # noqa: ANN401
-    return build_job(space(), AGENTS, BUILD, "push.test:5000/base@sha256:1", settings)
+    return build_job(space(), AGENTS, BUILD, BASE_IMAGES, settings)
 
 
 def pod(**spec: Any) -> Manifest:  # noqa: ANN401
@@ -275,7 +276,7 @@ def test_a_build_gets_its_request_without_a_shell() -> None:
     template = job()["spec"]["template"]
     request = json.loads(template["metadata"]["annotations"]["raworc.dev/checkout"])
     assert request["agents"][0]["commit"] == COMMIT
-    assert request["base_image"] == "push.test:5000/base@sha256:1"
+    assert request["base_images"] == BASE_IMAGES.model_dump()
     assert template["spec"]["automountServiceAccountToken"] is False
 
 

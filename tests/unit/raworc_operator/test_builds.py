@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from tests.support.sources import BASE_IMAGES
 from tests.unit.raworc_operator.samples import COMMIT, NOON, NOON_TEXT, source, space, space_spec
 
 from raworc_crds.space import Build, BuildState, SpaceReason, SpaceSpec
@@ -26,8 +27,8 @@ AGENT = PinnedAgent(source(), COMMIT)
 DIGEST = "sha256:" + "d" * 64
 
 
-def key(*agents: PinnedAgent, base: str = "base@sha256:1", builder: str = "kaniko:1") -> str:
-    return build_key(agents or (AGENT,), base, builder)
+def key(*agents: PinnedAgent, builder: str = "kaniko:1", **bases: str) -> str:
+    return build_key(agents or (AGENT,), BASE_IMAGES.model_copy(update=bases), builder)
 
 
 def test_a_key_does_not_depend_on_the_order_of_the_agents() -> None:
@@ -46,7 +47,9 @@ def test_a_key_does_not_depend_on_the_name_of_the_branch() -> None:
         key(PinnedAgent(source(path="sub"), COMMIT)),
         key(PinnedAgent(source(purpose="cooks"), COMMIT)),
         key(PinnedAgent(source(repo="other/agents"), COMMIT)),
-        key(base="base@sha256:2"),
+        key(python="base@sha256:2"),
+        key(node="base@sha256:2"),
+        key(rust="base@sha256:2"),
         key(builder="kaniko:2"),
     ],
 )

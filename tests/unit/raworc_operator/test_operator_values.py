@@ -26,6 +26,8 @@ ENVIRONMENT = {
     "RAWORC_HOSTS_URL": "http://api",
     "RAWORC_REGISTRY_PUSH": "push:5000",
     "RAWORC_BASE_IMAGE": "raworc/agent:1",
+    "RAWORC_NODE_IMAGE": "raworc/agent-node:1",
+    "RAWORC_RUST_IMAGE": "raworc/agent-rust:1",
     "RAWORC_IMAGE": "raworc/raworc:1",
     "RAWORC_KANIKO_IMAGE": "kaniko:1",
     "RAWORC_NETWORKS": "{}",

@@ -6,18 +6,22 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from tests.support.sources import BASE_IMAGES
 
 from raworc_crds.space import SpaceReason
 from raworc_sources.address import Address
-from raworc_sources.checkout.assemble import assemble
-from raworc_sources.checkout.dependencies import pip_arguments
-from raworc_sources.checkout.dockerfile import Installation, render_dockerfile
-from raworc_sources.checkout.handler import check_handler
+from raworc_sources.checkout.assemble import assemble, inspect
+from raworc_sources.checkout.dockerfile import render_dockerfile, render_script
 from raworc_sources.checkout.manifest import read_manifest
 from raworc_sources.checkout.request import AgentRequest, CheckoutRequest
+from raworc_sources.checkout.runtimes.choice import NODE, PYTHON, RUST
+from raworc_sources.checkout.runtimes.python_dependencies import pip_arguments
+from raworc_sources.checkout.runtimes.python_handler import check_handler
+from raworc_sources.checkout.runtimes.runtime import CheckedOut, Installation, Runtime, Step
 from raworc_sources.checkout.tree import copy_agent
 from raworc_sources.git import Git
 from raworc_sources.problems import SourceError
+from raworc_sources.protocol import BaseImages
 
 HANDLER = "def process_message(message, context):\n    return message\n"
 
@@ -30,16 +34,15 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
+def checked_out(folder: Path) -> CheckedOut:
+    return CheckedOut("a", folder, read_manifest(folder, "a"))
+
+
 def refusal(folder: Path, manifest: str) -> SourceError:
     (folder / "raworc.json").write_text(manifest)
     with pytest.raises(SourceError) as refused:
         read_manifest(folder, "a")
     return refused.value
-
-
-def test_an_agent_without_a_manifest_is_found_out(folder: Path) -> None:
-    manifest = read_manifest(folder, "a")
-    assert (manifest.runtime, manifest.handler) == ("python", "main.process_message")
 
 
 def test_a_manifest_that_is_not_json_is_refused_with_the_place(folder: Path) -> None:
@@ -48,9 +51,9 @@ def test_a_manifest_that_is_not_json_is_refused_with_the_place(folder: Path) -> 
     assert "line 3, column 1" in str(error)
 
 
-@pytest.mark.parametrize("runtime", ["node", "python2", "python3.99", ["python"]])
+@pytest.mark.parametrize("runtime", ["deno", "python2"])
 def test_a_runtime_that_is_not_there_is_refused_with_those_that_are(
-    folder: Path, runtime: object
+    folder: Path, runtime: str
 ) -> None:
     error = refusal(folder, json.dumps({"runtime": runtime}))
     assert error.reason is SpaceReason.UNSUPPORTED_RUNTIME
@@ -60,27 +63,21 @@ def test_a_runtime_that_is_not_there_is_refused_with_those_that_are(
 @pytest.mark.parametrize("runtime", ["python", "python3", "python3.11", "python3.13"])
 def test_a_python_up_to_that_of_the_base_image_is_fine(folder: Path, runtime: str) -> None:
     (folder / "raworc.json").write_text(json.dumps({"runtime": runtime}))
-    assert read_manifest(folder, "a").runtime == runtime
+    assert inspect(checked_out(folder)).runtime.name == "python"
+
+
+def test_a_newer_python_is_refused(folder: Path) -> None:
+    (folder / "raworc.json").write_text('{"runtime": "python3.99"}')
+    with pytest.raises(SourceError, match=r"'python3\.99' is newer than.*'python3\.13'") as refused:
+        inspect(checked_out(folder))
+    assert refused.value.reason is SpaceReason.UNSUPPORTED_RUNTIME
 
 
 @pytest.mark.parametrize(
-    "manifest", ["[]", '{"handler": "main"}', '{"nonsense": 1}', '{"capabilities": "x"}', "\xff"]
+    "manifest", ["[]", '{"handler": "main."}', '{"nonsense": 1}', '{"capabilities": "x"}', "\xff"]
 )
 def test_what_is_not_a_manifest_is_refused(folder: Path, manifest: str) -> None:
     assert refusal(folder, manifest).reason is SpaceReason.INVALID_MANIFEST
-
-
-@pytest.mark.parametrize(("file", "word"), [("package.json", "Node.js"), ("Cargo.toml", "Rust")])
-def test_an_agent_of_another_runtime_is_told_so(tmp_path: Path, file: str, word: str) -> None:
-    (tmp_path / file).write_text("")
-    with pytest.raises(SourceError, match=word):
-        read_manifest(tmp_path, "a")
-
-
-def test_a_folder_with_nothing_that_runs_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError) as refused:
-        read_manifest(tmp_path, "a")
-    assert refused.value.reason is SpaceReason.UNSUPPORTED_RUNTIME
 
 
 @pytest.mark.parametrize(
@@ -102,7 +99,7 @@ def test_a_folder_with_nothing_that_runs_is_refused(tmp_path: Path) -> None:
 )
 def test_a_handler_may_be_made_in_many_ways(folder: Path, code: str) -> None:
     (folder / "main.py").write_text(code)
-    check_handler(folder, "main.process_message", "a")
+    check_handler(checked_out(folder), "main.process_message")
 
 
 @pytest.mark.parametrize(
@@ -113,21 +110,23 @@ def test_a_handler_may_be_made_in_many_ways(folder: Path, code: str) -> None:
         ("class A:\n    def process_message(self): ...", "defines no"),
         ("def process_message(:", "not Python.*line 1"),
         ("\0", "not Python"),
+        ("\nprocess_message = 1", "not a function in line 2 of 'main.py'"),
+        ("def process_message(m, c): ...\nprocess_message = {}", "not a function in line 2"),
     ],
 )
 def test_a_handler_that_is_not_there_is_refused(folder: Path, code: str, words: str) -> None:
     (folder / "main.py").write_text(code)
     with pytest.raises(SourceError, match=words) as refused:
-        check_handler(folder, "main.process_message", "a")
+        check_handler(checked_out(folder), "main.process_message")
     assert refused.value.reason is SpaceReason.HANDLER_NOT_FOUND
 
 
 def test_a_handler_may_stand_in_a_package(folder: Path) -> None:
     (folder / "app" / "chat").mkdir(parents=True)
     (folder / "app" / "chat" / "__init__.py").write_text(HANDLER)
-    check_handler(folder, "app.chat.process_message", "a")
+    check_handler(checked_out(folder), "app.chat.process_message")
     with pytest.raises(SourceError, match=r"no 'app/talk\.py'"):
-        check_handler(folder, "app.talk.process_message", "a")
+        check_handler(checked_out(folder), "app.talk.process_message")
 
 
 @pytest.mark.parametrize(
@@ -146,38 +145,98 @@ def test_pip_installs_what_an_agent_asks_for(
     folder: Path, file: str, text: str, arguments: list[str]
 ) -> None:
     (folder / file).write_text(text)
-    assert pip_arguments(folder, "a") == arguments
+    assert pip_arguments(checked_out(folder)) == arguments
 
 
 def test_a_project_file_that_is_not_toml_is_refused(folder: Path) -> None:
     (folder / "pyproject.toml").write_text("[project")
     with pytest.raises(SourceError, match="not TOML"):
-        pip_arguments(folder, "a")
+        pip_arguments(checked_out(folder))
+
+
+def installation(*steps: Step) -> Installation:
+    return Installation("a", PYTHON, steps)
 
 
 def test_an_agent_that_installs_nothing_is_copied_and_no_more() -> None:
-    text = render_dockerfile("base@sha256:1", "cafe", [Installation("a")])
+    text = render_dockerfile(BASE_IMAGES, "cafe", [installation()])
     assert text.splitlines() == [
-        "FROM base@sha256:1",
+        f"FROM {BASE_IMAGES.python}",
         "LABEL dev.raworc.build-key=cafe",
         "COPY --chown=10001:10001 . /opt/raworc/",
         "USER 10001",
     ]
 
 
-def test_what_an_agent_names_cannot_become_an_instruction() -> None:
-    installation = Installation("a", ("--", "x'; evil\nRUN evil"), "make\nUSER 0")
-    lines = render_dockerfile("base", "cafe", [installation]).splitlines()
+def test_what_an_agent_names_cannot_become_an_instruction(folder: Path) -> None:
+    (folder / "pyproject.toml").write_text('[project]\ndependencies = ["""x\'; evil\nRUN evil"""]')
+    (folder / "raworc.json").write_text('{"build_command": "make\\nUSER 0"}')
+    lines = render_dockerfile(BASE_IMAGES, "cafe", [inspect(checked_out(folder))]).splitlines()
     first = [line.split()[0] for line in lines]
-    assert first == ["FROM", "LABEL", "COPY", "USER", *["ARG"] * 4, "RUN"]
+    assert first == ["FROM", "LABEL", "COPY", "USER", *["ARG"] * 6, "RUN"]
     command = json.loads(lines[-1].removeprefix("RUN "))
     assert command[:2] == ["/bin/sh", "-ec"]
     assert """'x'"'"'; evil""" in command[2]
 
 
-def test_only_an_agent_with_packages_of_its_own_has_an_interpreter_of_its_own() -> None:
-    assert Installation("a").python == "/usr/bin/python3"
-    assert Installation("a", ("-r", "x")).python == "/opt/raworc/venvs/a/bin/python"
+def test_node_has_a_base_of_its_own_and_rust_is_compiled_in_a_stage_before() -> None:
+    step = Step("compile", "cargo")
+    agents = [Installation("n", NODE), Installation("r", RUST, (step,)), installation()]
+    lines = render_dockerfile(BASE_IMAGES, "cafe", agents).splitlines()
+    assert [line for line in lines if line.startswith("FROM")] == [
+        f"FROM {BASE_IMAGES.rust} AS rust",
+        f"FROM {BASE_IMAGES.node}",
+    ]
+    binaries = "/opt/raworc/binaries"
+    assert f"COPY --from=rust --chown=10001:10001 {binaries} {binaries}" in lines
+    (compiled,) = [number for number, line in enumerate(lines) if line.startswith("RUN")]
+    assert compiled < lines.index(f"FROM {BASE_IMAGES.node}")
+
+
+def ran(folder: Path, *steps: Step) -> "subprocess.CompletedProcess[str]":
+    """Run what a Dockerfile runs for an agent, in its folder here."""
+    script = render_script(installation(*steps)).replace("cd /opt/raworc/agents/a", f"cd {folder}")
+    return subprocess.run(  # noqa: S603 - ours
+        ["/bin/sh", "-ec", script], check=False, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    "script", ["exit 3", "(exit 3) && true", "false\n(exit 3)", "set +e; exit 3"]
+)
+def test_a_step_that_fails_is_named_and_ends_the_build(folder: Path, script: str) -> None:
+    failed = ran(folder, Step("first", "true"), Step("second", script), Step("third", "touch no"))
+    assert failed.returncode in {1, 3}
+    assert failed.stderr.splitlines() == ["Agent 'a' failed in step 'second'."]
+    assert not (folder / "no").exists()
+
+
+def test_steps_run_in_the_agents_folder_and_their_success_is_silent(folder: Path) -> None:
+    done = ran(folder, Step("first", "touch yes"), Step("second", "test -e yes"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(("runtime", "image"), [(NODE, "node"), (RUST, "rust")])
+def test_an_agent_whose_image_is_not_in_the_registry_has_to_wait(
+    folder: Path, tmp_path: Path, runtime: Runtime, image: str
+) -> None:
+    (folder / "raworc.json").write_text(json.dumps({"runtime": runtime.name}))
+    (folder / "index.js").write_text("exports.processMessage = f")
+    (folder / "Cargo.toml").write_text('[package]\nname = "a"')
+    (folder / "src").mkdir()
+    (folder / "src" / "main.rs").touch()
+    images = BASE_IMAGES.model_copy(update={image: None})
+    with pytest.raises(SourceError, match=f"'echo' needs the base image.*'{image}'") as refused:
+        assembled(folder, tmp_path, images)
+    assert refused.value.reason is SpaceReason.BASE_IMAGE_NOT_FOUND
+
+
+def test_only_an_agent_with_packages_of_its_own_has_an_interpreter_of_its_own(
+    folder: Path,
+) -> None:
+    assert inspect(checked_out(folder)).program == "/usr/bin/python3"
+    (folder / "requirements.txt").write_text("rich")
+    assert inspect(checked_out(folder)).program == "/opt/raworc/venvs/a/bin/python"
 
 
 def test_hidden_files_and_links_are_kept_and_what_is_gits_is_not(
@@ -252,9 +311,8 @@ class LocalGit(Git):
         return {**super()._environment(), "GIT_ALLOW_PROTOCOL": "file"}
 
 
-def test_the_whole_of_a_checkout(folder: Path, tmp_path: Path) -> None:
-    (folder / "requirements.txt").write_text("rich")
-    (folder / "raworc.json").write_text('{"description": "of the manifest", "purpose": "answers"}')
+def assembled(folder: Path, tmp_path: Path, images: BaseImages) -> tuple[str, Path]:
+    """Check an agent out twice, and return the Dockerfile and its context."""
     agent = AgentRequest(
         name="echo",
         description="of the space",
@@ -266,19 +324,28 @@ def test_the_whole_of_a_checkout(folder: Path, tmp_path: Path) -> None:
     )
     request = CheckoutRequest(
         agents=[agent, agent.model_copy(update={"name": "again"})],
-        base_image="base@sha256:1",
+        base_images=images,
         build_key="cafe",
         internal_git_hosts=frozenset({"git.test"}),
     )
     context = tmp_path / "context"
-    text = assemble(request, LocalGit(frozenset({"git.test"})), tmp_path / "scratch", context)
+    git = LocalGit(frozenset({"git.test"}))
+    return assemble(request, git, tmp_path / "scratch", context), context
+
+
+def test_the_whole_of_a_checkout(folder: Path, tmp_path: Path) -> None:
+    (folder / "requirements.txt").write_text("rich")
+    (folder / "raworc.json").write_text('{"description": "of the manifest", "purpose": "answers"}')
+    text, context = assembled(folder, tmp_path, BASE_IMAGES)
     (first, second) = json.loads((context / "agents.json").read_text())
     assert (first["name"], second["name"]) == ("echo", "again")
     assert (first["description"], first["purpose"]) == ("of the space", "answers")
     assert first["program"] == "/opt/raworc/venvs/echo/bin/python"
+    assert (first["runtime"], first["handler"]) == ("python", "main.process_message")
     assert (context / "agents" / "echo" / "main.py").read_text() == HANDLER
     assert not (context / "agents" / "echo" / ".git").exists()
     assert (context / "venvs").is_dir()
+    assert (context / "binaries").is_dir()
     assert text.count("RUN") == 2
 
 
@@ -295,7 +362,7 @@ def test_a_commit_that_is_not_in_the_repository_is_refused(folder: Path, tmp_pat
     )
     request = CheckoutRequest(
         agents=[agent],
-        base_image="base",
+        base_images=BASE_IMAGES,
         build_key="cafe",
         internal_git_hosts=frozenset({"git.test"}),
     )

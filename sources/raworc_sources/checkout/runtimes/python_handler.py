@@ -1,31 +1,33 @@
-"""Checking that a handler exists, by reading the code and not by running it."""
+"""Checking that a Python handler exists, by reading the code and not by running it."""
 
 import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from raworc_crds.space import SpaceReason
-from raworc_sources.problems import SourceError
+from raworc_sources.checkout.runtimes.runtime import CheckedOut
 
 _ANY_NAME = "*"
+_VALUES = (ast.Constant, ast.JoinedStr, ast.List, ast.Tuple, ast.Set, ast.Dict)
 
 
-def check_handler(folder: Path, handler: str, name: str) -> None:
+def check_handler(agent: CheckedOut, handler: str) -> None:
     """Refuse an agent whose handler cannot be found where its manifest says."""
     module, _, function = handler.rpartition(".")
-    file = _module_file(folder, module)
+    file = _module_file(agent.folder, module)
     if file is None:
         path = module.replace(".", "/")
-        raise _missing(name, handler, f"there is no '{path}.py' in the agent's folder")
+        raise agent.lacks_handler(handler, f"there is no '{path}.py' in the agent's folder")
+    name = file.relative_to(agent.folder)
     try:
         tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError) as error:
-        line = f" in line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        words = f"'{file.relative_to(folder)}' is not Python: {error.args[0]}{line}"
-        raise _missing(name, handler, words) from error
+        where = f" in line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        why = f"'{name}' is not Python: {error.args[0]}{where}"
+        raise agent.lacks_handler(handler, why) from error
     if not {function, _ANY_NAME, "__getattr__"} & set(_names(tree.body)):
-        words = f"'{file.relative_to(folder)}' defines no '{function}'"
-        raise _missing(name, handler, words)
+        raise agent.lacks_handler(handler, f"'{name}' defines no '{function}'")
+    if (line := _line_of_value(tree.body, function)) is not None:
+        raise agent.lacks_handler(handler, f"it is not a function in line {line} of '{name}'")
 
 
 def _module_file(folder: Path, module: str) -> Path | None:
@@ -34,9 +36,13 @@ def _module_file(folder: Path, module: str) -> Path | None:
     return next((file for file in candidates if file.is_file()), None)
 
 
-def _missing(name: str, handler: str, why: str) -> SourceError:
-    words = f"Agent '{name}': the handler '{handler}' does not exist: {why}."
-    return SourceError(SpaceReason.HANDLER_NOT_FOUND, words)
+def _line_of_value(statements: list[ast.stmt], name: str) -> int | None:
+    """Return where a name gets a value that nobody can call, if it is the last thing it gets."""
+    last = next((each for each in reversed(statements) if name in _names([each])), None)
+    match last:
+        case ast.Assign(targets=[ast.Name()], value=value) | ast.AnnAssign(value=value):
+            return last.lineno if isinstance(value, _VALUES) else None
+    return None
 
 
 def _names(statements: list[ast.stmt]) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""What a build knows of the languages that agents are written in."""
