@@ -36,7 +36,7 @@ OTHER = "0.0.1"
 AGENT = PinnedAgent(source(), COMMIT)
 
 
-def left(version: str | None, base: str, state: BuildState = BuildState.COMPLETED) -> Manifest:
+def left(version: str | None, base: BaseImages, state: BuildState = BuildState.COMPLETED) -> Manifest:
     """A Space as an operator of this version left it; 0.1.0 did not write its version."""
     key = build_key([AGENT], base, "kaniko:1")
     build = new_build([AGENT], key, None, None, time_text(NOON))
@@ -64,16 +64,16 @@ def pod_of_one_container(*conditions: dict[str, str], **metadata: Any) -> Manife
 def test_a_build_of_another_version_is_looked_at_anew(
     version: str | None, state: BuildState, step: Step
 ) -> None:
-    assert next_step(left(version, "base", state), space_spec(), NOON) is step
+    assert next_step(left(version, BASE_IMAGES, state), space_spec(), NOON) is step
 
 
 def test_only_an_image_of_before_there_was_a_runner_is_of_no_use() -> None:
-    assert good_image(left(None, "base")) is None
-    assert good_image(left(OTHER, "base")) == IMAGE
+    assert good_image(left(None, BASE_IMAGES)) is None
+    assert good_image(left(OTHER, BASE_IMAGES)) == IMAGE
 
 
 def test_another_version_with_the_same_base_builds_nothing(bed: Bed) -> None:
-    former = left(OTHER, bed.sources.base_image)
+    former = left(OTHER, bed.sources.base_images)
     bed.cluster.have(former)
     bed.sources.images["raworc_space_team", former["status"]["build"]["id"]] = DIGEST
     build = bed.space()["build"]
@@ -101,7 +101,7 @@ def test_another_version_with_another_base_builds_the_same_commits(bed: Bed) -> 
 def test_a_registry_that_is_away_at_an_upgrade_is_waited_for(
     bed: Bed, problem: SourceError, seconds: int
 ) -> None:
-    bed.cluster.have(left(None, "base"))
+    bed.cluster.have(left(None, BASE_IMAGES))
     bed.sources.problem = problem
     assert reconcile_space(bed.context, "team") == seconds
     status = bed.space()
@@ -112,14 +112,14 @@ def test_a_registry_that_is_away_at_an_upgrade_is_waited_for(
 
 
 def test_a_registry_that_is_away_at_an_upgrade_holds_no_good_image_back(bed: Bed) -> None:
-    bed.cluster.have(left(OTHER, "base"))
+    bed.cluster.have(left(OTHER, BASE_IMAGES))
     bed.sources.problem = RegistryError("It is away.")
     status = bed.space()
     assert (status["image"], reasons(status)["Built"]) == (IMAGE, "Built")
 
 
 def test_a_pod_of_one_container_is_replaced_once_its_space_is_built_anew(bed: Bed) -> None:
-    bed.cluster.have(left(None, "base"), session(), claim(), pod_of_one_container(READY))
+    bed.cluster.have(left(None, BASE_IMAGES), session(), claim(), pod_of_one_container(READY))
     status = bed.session()
     assert (status["state"], reasons(status)["Ready"]) == ("init", "PodOutdated")
     build = bed.space()["build"]["id"]
@@ -137,7 +137,7 @@ def test_a_pod_of_one_container_is_replaced_once_its_space_is_built_anew(bed: Be
 
 
 def test_an_image_that_is_of_use_after_all_wakes_those_who_waited_for_it(bed: Bed) -> None:
-    former = left(None, bed.sources.base_image)
+    former = left(None, bed.sources.base_images)
     image = {"image": f"pull.test/raworc_space_team@{DIGEST}"}
     bed.cluster.have({**former, "status": {**former["status"], **image}}, session(), claim())
     bed.session()
@@ -147,7 +147,7 @@ def test_an_image_that_is_of_use_after_all_wakes_those_who_waited_for_it(bed: Be
 
 
 def test_a_session_without_a_pod_waits_until_its_space_is_built_anew(bed: Bed) -> None:
-    bed.cluster.have(left(None, "base"), session(), claim())
+    bed.cluster.have(left(None, BASE_IMAGES), session(), claim())
     assert reasons(bed.session())["Ready"] == "SpaceNotBuilt"
     bed.space()
     status = bed.session()
@@ -157,7 +157,7 @@ def test_a_session_without_a_pod_waits_until_its_space_is_built_anew(bed: Bed) -
 
 def test_a_pod_of_one_container_that_stops_is_only_waited_for(bed: Bed) -> None:
     stopping = pod_of_one_container(READY, deletionTimestamp=time_text(NOON))
-    bed.cluster.have(left(None, "base"), session(), claim(), stopping)
+    bed.cluster.have(left(None, BASE_IMAGES), session(), claim(), stopping)
     assert reasons(bed.session())["Ready"] == "PodPending"
 
 
