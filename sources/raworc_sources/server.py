@@ -35,6 +35,8 @@ from raworc_sources.registry import ImageRegistry
 
 T = TypeVar("T")
 
+_ABSENT = {SpaceReason.BASE_IMAGE_NOT_FOUND, SpaceReason.REGISTRY_REFUSED}
+
 
 class Sources:
     """Answers questions by asking Git and the registry."""
@@ -141,8 +143,9 @@ class Sources:
         try:
             return await self._lanes.run(host, lambda _: self._registry.base_image(reference))
         except SourceError as error:
-            # Agents that need it are refused when they are known.
-            if not is_needed and error.reason is SpaceReason.BASE_IMAGE_NOT_FOUND:
+            # Agents that need it are refused when they are known. Some registries ask for an account
+            # before they say that there is no such image.
+            if not is_needed and error.reason in _ABSENT:
                 return None
             raise
 

@@ -36,14 +36,6 @@ FAULTS: dict[str, tuple[dict[str, str], str, tuple[str, ...]]] = {
         "BuildFailed",
         ("Agent 'faulty' failed in step 'cargo install'.", "src/main.rs:2", "mismatched types"),
     ),
-    "a crate that is nowhere": (
-        {
-            "Cargo.toml": f'{CRATE}[dependencies]\nunicode-segmentation = "=99.99.99"\n',
-            "src/main.rs": "fn main() {}\n",
-        },
-        "BuildFailed",
-        ("Agent 'faulty' failed in step 'cargo install'.", "unicode-segmentation"),
-    ),
 }
 
 

@@ -255,6 +255,15 @@ def test_a_log_that_was_cut_is_shown_from_its_first_whole_line() -> None:
     assert outcome.message == "ERROR: no such package"
 
 
+def test_the_agent_and_its_step_come_before_what_a_program_said() -> None:
+    log = "npm error notarget\nAgent 'a-b' failed in step 'npm ci'.\nerror building image"
+    ended = {"exitCode": 1, "message": log}
+    outcome = build_outcome(job(Failed="backoff"), [pod("1", kaniko=ended)])
+    assert outcome.message == (
+        "Agent 'a-b' failed in step 'npm ci'.\nnpm error notarget\n\nerror building image"
+    )
+
+
 def test_the_newest_pod_speaks_for_a_build() -> None:
     pods = [
         pod("1", kaniko={"exitCode": 1, "message": "first"}),
