@@ -143,8 +143,8 @@ class Sources:
         try:
             return await self._lanes.run(host, lambda _: self._registry.base_image(reference))
         except SourceError as error:
-            # Agents that need it are refused when they are known. Some registries ask for an account
-            # before they say that there is no such image.
+            # Agents that need it are refused when they are known. Some registries ask for an
+            # account before they say that there is no such image.
             if not is_needed and error.reason in _ABSENT:
                 return None
             raise

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.support.sources import BASE_IMAGES
 from tests.unit.raworc_operator.conftest import DIGEST, INSIDE, Bed, reasons
 from tests.unit.raworc_operator.samples import (
     COMMIT,
@@ -31,12 +32,15 @@ from raworc_operator.sessions.pod_status import host_environment
 from raworc_operator.sessions.reconcile import reconcile_session
 from raworc_operator.spaces.reconcile import reconcile_space
 from raworc_sources.problems import RegistryError, SourceError
+from raworc_sources.protocol import BaseImages
 
 OTHER = "0.0.1"
 AGENT = PinnedAgent(source(), COMMIT)
 
 
-def left(version: str | None, base: BaseImages, state: BuildState = BuildState.COMPLETED) -> Manifest:
+def left(
+    version: str | None, base: BaseImages, state: BuildState = BuildState.COMPLETED
+) -> Manifest:
     """A Space as an operator of this version left it; 0.1.0 did not write its version."""
     key = build_key([AGENT], base, "kaniko:1")
     build = new_build([AGENT], key, None, None, time_text(NOON))
@@ -86,7 +90,9 @@ def test_another_version_with_the_same_base_builds_nothing(bed: Bed) -> None:
 
 
 def test_another_version_with_another_base_builds_the_same_commits(bed: Bed) -> None:
-    bed.cluster.have(left(OTHER, "base@sha256:of-before"))
+    bed.cluster.have(
+        left(OTHER, BASE_IMAGES.model_copy(update={"python": "base@sha256:of-before"}))
+    )
     bed.sources.commits[None] = "e" * 40
     status = bed.space()
     assert [agent["commit"] for agent in status["build"]["agents"]] == [COMMIT]
