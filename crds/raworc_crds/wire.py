@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -41,9 +41,17 @@ class Observed(Wire):
     model_config = ConfigDict(extra="ignore")
 
 
+Model = TypeVar("Model", bound=Wire)
+
+
 def dump(model: Wire) -> dict[str, Any]:
     """Write a model as it goes over the wire, leaving out what is not set."""
     return model.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def read(model: type[Model], stored: Mapping[str, Any]) -> Model:
+    """Read what is stored, without the fields that only a later version knows."""
+    return model.model_validate(stored, extra="ignore")
 
 
 @dataclass(frozen=True, slots=True)

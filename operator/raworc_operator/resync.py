@@ -31,6 +31,7 @@ from pydantic import ValidationError
 
 from raworc_crds.agent_session import SessionSpec
 from raworc_crds.names import session_claim_name, session_pod_name
+from raworc_crds.wire import read
 from raworc_kube.errors import ClusterError
 from raworc_kube.objects import CLAIM, NODE, POD, SESSION, SPACE, Kind, Manifest, is_going
 from raworc_operator.context import Context
@@ -189,7 +190,7 @@ class _Found:
 
 def _view(session: Manifest, spaces: Index, claims: Index, pods: Index) -> SessionSnapshot | None:
     try:
-        spec = SessionSpec.model_validate(session["spec"])
+        spec = read(SessionSpec, session["spec"])
     except ValidationError:
         return None
     name, namespace = session["metadata"]["name"], session["metadata"]["namespace"]

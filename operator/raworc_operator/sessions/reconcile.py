@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from raworc_crds.agent_session import SessionReason, SessionSpec, SessionStatus
 from raworc_crds.names import session_claim_name, session_pod_name
+from raworc_crds.wire import read
 from raworc_kube.errors import ClusterError, ObjectConflictError, RefusedError
 from raworc_kube.objects import (
     CLAIM,
@@ -53,7 +54,7 @@ def reconcile_session(context: Context, namespace: str, name: str) -> float | No
         _leave_line(context, namespace, name)
         return None
     try:
-        spec = SessionSpec.model_validate(session["spec"])
+        spec = read(SessionSpec, session["spec"])
     except ValidationError as error:
         _report(context, session, invalid_status(session, spec_errors(error), context.now()))
         return None

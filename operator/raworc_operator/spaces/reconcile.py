@@ -8,6 +8,7 @@ from raworc_crds.conditions import Condition, Status
 from raworc_crds.group import SPACE_LABEL
 from raworc_crds.names import space_namespace
 from raworc_crds.space import SpaceReason, SpaceSpec, SpaceStatus
+from raworc_crds.wire import read
 from raworc_kube.errors import RefusedError
 from raworc_kube.objects import (
     NAMESPACE,
@@ -59,7 +60,7 @@ def reconcile_space(context: Context, name: str) -> float | None:
     if space is None or is_going(space):
         return None
     try:
-        spec = SpaceSpec.model_validate(space["spec"])
+        spec = read(SpaceSpec, space["spec"])
     except ValidationError as error:
         _report(context, space, invalid_status(space, spec_errors(error), context.now()))
         return None

@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.component.raworc_operator.conftest import Bed, Eventually
 
+from raworc_crds import __version__
 from raworc_crds.group import COMPONENT_LABEL, SPACE_LABEL
 from raworc_crds.space import SpaceReason
 from raworc_kube.objects import (
@@ -39,6 +40,7 @@ def put_built_space(bed: Bed) -> None:
         "key": "k",
         "state": "completed",
         "agents": [{"name": "echo", "commit": "c"}],
+        "operatorVersion": __version__,
     }
     put_space(bed, status={"image": "image", "observedGeneration": 1, "build": build})
 
@@ -116,6 +118,7 @@ def test_a_spec_that_cannot_be_understood_is_answered(bed: Bed, eventually: Even
     put_session(bed)
     with bed.definition_of_a_later_version(SESSION):
         eventually(later_field)
+        bed.change(SESSION, "talk", spec={"agent": ["of another type"]})
         with bed.operator():
             eventually(lambda: reason(bed, SESSION) == "InvalidSpec")
         assert status(bed)["state"] == "errored"

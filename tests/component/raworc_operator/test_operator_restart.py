@@ -14,6 +14,7 @@ import pytest
 from tests.component.raworc_operator.conftest import SETTINGS, Bed
 from tests.support.kubernetes import ROOT
 
+from raworc_crds import __version__
 from raworc_crds.agent_session import SessionSpec
 from raworc_crds.group import SPACE_LABEL
 from raworc_crds.wire import dump
@@ -58,7 +59,8 @@ def make_idle_space(bed: Bed) -> Manifest:
     account = session_account(bed.space, bed.namespace)
     bed.api.ask("POST", SERVICE_ACCOUNT.path(bed.namespace), account)
     agents = [{"name": "echo", "commit": "c"}]
-    build = {"id": "b", "key": "k", "state": "completed", "agents": agents}
+    done = {"state": "completed", "operatorVersion": __version__}
+    build = {"id": "b", "key": "k", "agents": agents, **done}
     status = {"image": "image", "observedGeneration": 1, "build": build}
     spec = {"agents": [{"name": "echo", "repo": "o/r"}]}
     return bed.put(SPACE, bed.space, spec=spec, status=status)

@@ -5,7 +5,7 @@ from raworc_crds.agent_session import SessionSpec
 from raworc_crds.conditions import Condition
 from raworc_crds.manifest import AgentManifest
 from raworc_crds.space import AgentSource, SpaceSpec
-from raworc_crds.wire import dump
+from raworc_crds.wire import dump, read
 
 ECHO = {"name": "echo", "repo": "acme/agents"}
 
@@ -20,6 +20,13 @@ def test_a_spec_is_camel_case_on_the_wire_and_leaves_out_what_is_not_set() -> No
     spec = SpaceSpec.model_validate({"agents": [ECHO], "storageSize": 1})
     assert spec.storage_size == "1"
     assert dump(spec) == {"agents": [ECHO], "storageSize": "1"}
+
+
+def test_what_is_stored_is_read_without_the_fields_of_a_later_version() -> None:
+    stored = {"agents": [{**ECHO, "mood": "calm"}], "quota": {"mood": 1}, "mood": []}
+    assert dump(read(SpaceSpec, stored)) == {"agents": [ECHO], "quota": {}}
+    with pytest.raises(ValidationError, match="repo"):
+        read(SpaceSpec, {"agents": [{"name": "echo", "repo": "file:///etc"}]})
 
 
 @pytest.mark.parametrize(
