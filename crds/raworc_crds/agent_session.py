@@ -127,7 +127,8 @@ class SessionStatus(Observed):
     )
     start_time: Time | None = Field(None, description="When the pod was created.")
     restarts: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
-        None, description="How often the pod was replaced or restarted since it was last opened."
+        None,
+        description="How often the pod failed, or was restarted, since the session was opened.",
     )
     observed_generation: Annotated[int, Field(ge=0)] | None = Field(
         None, description="The generation of the spec that this status describes."

@@ -20,7 +20,7 @@ from raworc_kube.objects import (
 from raworc_operator.builds.decision import good_image
 from raworc_operator.sessions.pod_status import Blocker, containers_of, is_ready
 
-# How often the pods of the session were replaced before this one; written when a pod is made.
+# How often the pods of the session before this one failed; written when a pod is made.
 RESTARTS_ANNOTATION = "raworc.dev/restarts"
 # Why this pod, or this claim, was made in place of another.
 REPLACES_ANNOTATION = "raworc.dev/replaces"

@@ -15,6 +15,7 @@ import pytest
 from tests.support.kubernetes import DEFINITIONS_PATH, MERGE, KubeApi
 from tests.support.sources import FakeSources
 
+from raworc_crds import __version__
 from raworc_kube.client import KubernetesCluster, connect
 from raworc_kube.objects import SESSION, SPACE, Kind, Manifest
 from raworc_operator.__main__ import make_queues, running_threads
@@ -40,6 +41,18 @@ SETTINGS = Settings(
     kaniko_image="kaniko:1",
     networks=Networks(cluster_ranges=("10.96.0.0/16",)),
 )
+# The status of a Space that needs nothing: its image is where nodes pull.
+BUILT = {
+    "image": f"{SETTINGS.registry_pull}/image@sha256:1",
+    "observedGeneration": 1,
+    "build": {
+        "id": "b",
+        "key": "k",
+        "state": "completed",
+        "agents": [{"name": "echo", "commit": "c"}],
+        "operatorVersion": __version__,
+    },
+}
 
 
 @dataclass
