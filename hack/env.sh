@@ -7,13 +7,15 @@ bed=$HOME/.cache/raworc-bed
 source "$root/hack/bed/versions.env"
 
 UV_VERSION=0.13.9
-cluster=raworc
+# Another cluster than the developer's, at another address of the loopback: hack/try-upgrade.
+cluster=${RAWORC_CLUSTER:-raworc}
+address=${RAWORC_ADDRESS:-localhost}
 context=kind-$cluster
 node=$cluster-control-plane
 system=raworc-system
 git_namespace="demo-git"
-git_server=git://localhost:9418
-api=http://localhost:8080
+git_server=git://$address:9418
+api=http://$address:8080
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/pyproject.toml")
 # What agents are built on: with Python, with Node.js too, and where Rust is compiled.
 bases=(agent agent-node agent-rust)

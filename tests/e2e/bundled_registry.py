@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 import httpx2
-from tests.e2e.kubectl import SYSTEM, Kubectl
+from tests.e2e.kubectl import SYSTEM, Kubectl, Manifest
 
 from raworc_crds.names import image_repository
 
@@ -46,6 +46,23 @@ class BundledRegistry:
             httpx2.Client(base_url=f"{url}/v2", auth=account) as client,
         ):
             yield client
+
+    def old_copies(self) -> list[Manifest]:
+        """List the copies of accounts, in the namespaces of spaces, that are not those of now."""
+        return [
+            copy
+            for use in PORTS
+            for copy in self.kubectl.every(
+                "secrets", "-A", f"--field-selector=metadata.name=raworc-{use}"
+            )
+            if copy["data"] != {".dockerconfigjson": self.shown(use)}
+        ]
+
+    def used(self) -> int:
+        """Say how many bytes the images take up on its volume."""
+        (pod,) = self.kubectl.pods("registry")
+        said = self.kubectl("exec", pod, "-n", SYSTEM, "--", "du", "-sk", "/var/lib/registry")
+        return int(said.split()[0]) * 1024
 
     def tags(self, space: str) -> list[str]:
         """List the images of a space."""

@@ -24,6 +24,8 @@ HERE = Path(__file__).parent
 EXAMPLES = HERE.parents[1] / "examples" / "agents"
 # A first build with a cold cache is the longest that a fixture takes.
 LIMIT_SECONDS = 300
+# What they leave behind where they fail would fail all others.
+LAST = ("test_upgrade.py",)
 
 Connect = Callable[..., Client]
 FreshName = Callable[[], str]
@@ -120,7 +122,8 @@ def new_session(api: Client, connect: Connect, shared_space: str) -> Iterator[Ne
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every journey that names no limit of its own the one of this folder."""
+    """Have the release changed last, and give each journey without a limit the one of here."""
+    items.sort(key=lambda item: item.path.name in LAST)
     for item in items:
         if item.path.is_relative_to(HERE) and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(LIMIT_SECONDS))

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.kubectl import SYSTEM
-from tests.e2e.waiting import STARTED
+from tests.e2e.waiting import BUILT
 
 RELEASE = "raworc"
-CHART = Path(__file__).parents[2] / "helm" / "raworc"
+CHART = Path(__file__).parents[2] / "helm" / RELEASE
+_WAITING = ("--wait", f"--timeout={BUILT}s")
 
 Values = dict[str, Any]
 
@@ -33,7 +34,7 @@ class Helm:
             input=given,
             capture_output=True,
             text=True,
-            timeout=STARTED + 10,
+            timeout=BUILT + 10,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
@@ -53,6 +54,10 @@ class Helm:
         finally:
             self._upgrade(former)
 
+    def renew(self) -> None:
+        """Upgrade the release as it is, which renews what is missing of it."""
+        self("upgrade", RELEASE, str(CHART), "--reset-then-reuse-values", *_WAITING)
+
     def _upgrade(self, values: Values) -> None:
-        flags = ("--reset-values", "--values", "-", "--wait", f"--timeout={STARTED}s")
+        flags = ("--reset-values", "--values", "-", *_WAITING)
         self("upgrade", RELEASE, str(CHART), *flags, given=json.dumps(values))

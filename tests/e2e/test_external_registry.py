@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 from tests.e2e.agents import GREETER
-from tests.e2e.bundled_registry import PORTS, BundledRegistry
+from tests.e2e.bundled_registry import BundledRegistry
 from tests.e2e.conftest import FreshName, NewRepository
 from tests.e2e.external_registry import FOLDER, ExternalRegistry, account_secret, trusted_by_nodes
 from tests.e2e.external_services import GIT, REGISTRY, REGISTRY_OF_NODES, external_services
@@ -67,7 +67,7 @@ def company(
             yield Company(registry, _by_https(curious))
             eventually(lambda: not _spaces_that_go(kubectl), "no Space being deleted", STARTED)
         # The accounts of the bundled registry take their place, in the namespaces of all spaces.
-        eventually(lambda: not _old_copies(kubectl), "the copies changed", STARTED)
+        eventually(lambda: not BundledRegistry(kubectl).old_copies(), "the copies changed", STARTED)
 
 
 def _values(former: Values, authority: Authority) -> Values:
@@ -95,16 +95,6 @@ def _by_https(repository: Repository) -> Manifest:
 
 def _spaces_that_go(kubectl: Kubectl) -> list[Manifest]:
     return [one for one in kubectl.every("spaces") if "deletionTimestamp" in one["metadata"]]
-
-
-def _old_copies(kubectl: Kubectl) -> list[Manifest]:
-    registry = BundledRegistry(kubectl)
-    return [
-        copy
-        for use in PORTS
-        for copy in kubectl.every("secrets", "-A", f"--field-selector=metadata.name=raworc-{use}")
-        if copy["data"] != {".dockerconfigjson": registry.shown(use)}
-    ]
 
 
 def test_a_registry_that_refuses_the_account_is_named(

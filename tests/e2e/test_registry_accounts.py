@@ -1,10 +1,13 @@
 """The bundled registry: who may do what there, what is believed of it, and what it holds back."""
 
+from secrets import token_hex
+
 import httpx2
 import pytest
 from tests.e2e.agents import GREETER
 from tests.e2e.bundled_registry import PORTS, BundledRegistry
 from tests.e2e.conftest import FreshName, NewRepository
+from tests.e2e.helm import Helm
 from tests.e2e.kubectl import SYSTEM, Kubectl, Manifest
 from tests.e2e.manifests import source, space_manifest
 from tests.e2e.progress import answer, await_built
@@ -12,6 +15,9 @@ from tests.e2e.waiting import BUILT, STARTED, eventually
 
 from raworc.client import Client
 
+# What the accounts take on their way to all spaces, at most, as the chart's README says.
+HANDED_ON = 180
+BALLAST = 4 * 1024 * 1024
 ABSENT = "sha256:" + "0" * 64
 READS = [("GET", "/"), ("GET", "/_catalog"), ("GET", "/raworc/agent/tags/list")]
 WRITES = [
@@ -51,6 +57,46 @@ def test_the_port_of_the_nodes_is_that_of_the_account_that_pulls(registry: Bundl
     push, pull = (httpx2.get(url, auth=registry.account(use)) for use in ("push", "pull"))
     assert push.status_code == httpx2.codes.UNAUTHORIZED
     assert pull.is_success
+
+
+def test_accounts_that_were_changed_push_and_pull_and_those_of_before_do_not(
+    kubectl: Kubectl,
+    api: Client,
+    registry: BundledRegistry,
+    repository: NewRepository,
+    fresh_space: FreshName,
+) -> None:
+    repo, space = repository(), fresh_space()
+    repo.push(GREETER)
+    former = {use: registry.account(use) for use in PORTS}
+    secrets = [f"raworc-registry-{use}" for use in PORTS]
+    kubectl("delete", "secret", *secrets, "-n", SYSTEM)
+    Helm(kubectl.context).renew()
+    for use, account in former.items():
+        with registry.opened(use, account) as client:
+            assert client.get("/_catalog").status_code == httpx2.codes.UNAUTHORIZED
+    eventually(lambda: not registry.old_copies(), "the new accounts in the spaces", HANDED_ON)
+    api.create_space(space, agents=[source("greeter", repo)])
+    await_built(api, space)
+    session = api.create_session(space)
+    assert answer(api, api.post_message(session.id, "Ada")) == "hello Ada"
+
+
+def test_what_images_that_are_gone_took_up_is_freed(
+    kubectl: Kubectl, registry: BundledRegistry, repository: NewRepository, fresh_space: FreshName
+) -> None:
+    repo, space = repository(), fresh_space()
+    # Of random digits, as layers are compressed.
+    repo.push({**GREETER, "ballast": token_hex(2 * BALLAST)})
+    built(kubectl, space, source("greeter", repo))
+    before = registry.used()
+    kubectl("delete", "space", space)
+    eventually(lambda: registry.tags(space) == [], "the images deleted", STARTED)
+    assert registry.used() > before - BALLAST
+    # It is collected once a day, and at each start.
+    kubectl("rollout", "restart", "deployment/raworc-registry", "-n", SYSTEM)
+    kubectl.rolled_out("raworc-registry")
+    assert registry.used() < before - BALLAST
 
 
 def test_a_build_pushes_and_a_node_pulls(

@@ -1,0 +1,85 @@
+"""The release goes on to another version and back, while sessions live."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.e2e.conftest import Connect, NewSession
+from tests.e2e.helm import Helm
+from tests.e2e.kubectl import SYSTEM, Kubectl
+from tests.e2e.progress import await_state
+from tests.e2e.talk import Talk
+from tests.e2e.waiting import BUILT
+
+from raworc_crds import __version__
+
+NEXT_VERSION = Path(__file__).parents[2] / "hack" / "next-version"
+# What hack/next-version adds to the schema, and the number that it gives itself.
+NEXT, REVISION = "99.0.0", "9999"
+
+
+def in_database(kubectl: Kubectl, sql: str) -> str:
+    """Ask the bundled MySQL as its root."""
+    client = 'MYSQL_PWD="$MYSQL_ROOT_PASSWORD" exec mysql --user=root --skip-column-names raworc'
+    pod = ("raworc-mysql-0", "-n", SYSTEM, "-i")
+    return kubectl("exec", *pod, "--", "sh", "-c", client, given=sql).strip()
+
+
+@contextmanager
+def schema_of_before(kubectl: Kubectl) -> Iterator[None]:
+    """Take away afterwards what a next version added to the schema; no version does so."""
+    former = in_database(kubectl, "SELECT version_num FROM schema_version")
+    yield
+    if in_database(kubectl, "SELECT version_num FROM schema_version") == REVISION:
+        known = f"UPDATE schema_version SET version_num = '{former}'"  # noqa: S608 - a number of ours
+        in_database(kubectl, f"ALTER TABLE sessions DROP COLUMN mood; {known}")
+
+
+@contextmanager
+def next_version(kubectl: Kubectl) -> Iterator[None]:
+    """Run the next version for a while, and then again what runs now."""
+    helm = Helm(kubectl.context)
+    former = helm.values()
+    done = subprocess.run([NEXT_VERSION], check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own script
+    image = {**former["image"], "tag": done.stdout.strip()}
+    with helm.told({**former, "image": image}):
+        yield
+
+
+def seen_by(kubectl: Kubectl, space: str, version: str) -> tuple[str, set[str]]:
+    """Wait until a version looked at a space; return the image, and the names of its builds."""
+    path = "jsonpath={.status.build.operatorVersion}"
+    kubectl.wait(("space", space), f"{path}={version}", BUILT)
+    kubectl.wait(("space", space), "condition=Built", BUILT)
+    jobs = {job["metadata"]["name"] for job in kubectl.every("jobs", "-n", f"raworc-{space}")}
+    return (kubectl.read("space", space) or {})["status"]["image"], jobs
+
+
+# Two upgrades, each of which waits until every part of the release is there.
+@pytest.mark.timeout(2 * BUILT)
+def test_sessions_go_on_with_the_next_version_and_with_the_one_before(
+    connect: Connect, kubectl: Kubectl, shared_space: str, new_session: NewSession
+) -> None:
+    with connect() as api:
+        running = Talk.begin(api, new_session("memory"), "herons fish", "Ada lives in Turin")
+        closed = Talk.begin(api, new_session("memory"), "herons fish")
+        api.close_session(closed.session.id)
+        await_state(api, closed.session.id, "closed")
+    built = seen_by(kubectl, shared_space, __version__)
+    pod = ("pod", running.session.name, "-n", f"raworc-{shared_space}")
+    before = kubectl.read(*pod) or {}
+    with schema_of_before(kubectl):
+        with next_version(kubectl), connect() as api:
+            assert api.version()["version"] == NEXT
+            running.goes_on(api)
+            closed.goes_on(api)
+            assert seen_by(kubectl, shared_space, NEXT) == built
+        with connect() as api:
+            assert api.version()["version"] == __version__
+            assert in_database(kubectl, "SELECT version_num FROM schema_version") == REVISION
+            running.goes_on(api)
+            closed.goes_on(api)
+            assert seen_by(kubectl, shared_space, __version__) == built
+    assert (kubectl.read(*pod) or {})["metadata"]["uid"] == before["metadata"]["uid"]
