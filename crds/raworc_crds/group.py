@@ -1,11 +1,9 @@
-"""The API group and every label, annotation and finalizer key that Raworc writes."""
+"""The API group and every label and annotation that Raworc writes."""
 
 GROUP = "raworc.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 CATEGORY = "raworc"
-
-FINALIZER = f"{GROUP}/space-cleanup"
 
 SPACE_LABEL = f"{GROUP}/space"
 SESSION_LABEL = f"{GROUP}/session"

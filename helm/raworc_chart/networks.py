@@ -8,8 +8,11 @@ from raworc_crds.network import PRIVATE_RANGES
 
 from .wire import Name, Port, Values, Words
 
-# The operator and Kubernetes look closer; this finds what is no range at all.
-Cidr = Annotated[str, StringConstraints(pattern=r"^[0-9a-f.:]+/[0-9]{1,3}$", max_length=43)]
+_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_FOUR = rf"{_OCTET}(\.{_OCTET}){{3}}/(3[0-2]|[12]?[0-9])"
+_SIX = "[0-9a-f:]*:[0-9a-f:.]*/(12[0-8]|1[01][0-9]|[1-9]?[0-9])"
+# A template finds bits behind the prefix; the operator looks closer at IPv6.
+Cidr = Annotated[str, StringConstraints(pattern=f"^({_FOUR}|{_SIX})$", max_length=43)]
 Cidrs = Annotated[list[Cidr], Field(max_length=128)]
 Ports = Annotated[list[Port], Field(max_length=16)]
 

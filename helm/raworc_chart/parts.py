@@ -22,7 +22,9 @@ class Service(Values):
         "ClusterIP", description="kind of the service: ClusterIP, NodePort or LoadBalancer"
     )
     port: Port = Field(80, description="port of the service")
-    node_port: NodePort = Field(0, description="port on every node; 0: Kubernetes chooses one")
+    node_port: Literal[0] | NodePort = Field(
+        0, description="port on every node; 0: Kubernetes chooses one"
+    )
     annotations: Words = Field({}, description="annotations of the service")
 
 
@@ -145,7 +147,7 @@ class Registry(Values):
 
     enabled: bool = Field(default=True, description="whether it runs; else set externalRegistry")
     image: Image = Field(Image(repository="registry", tag="3.1.2"), description="its image")
-    node_port: Annotated[int, Field(ge=1, le=65_535)] = Field(
+    node_port: NodePort = Field(
         30_500, description="port on every node, by which the nodes pull as localhost:nodePort"
     )
     storage: Storage = Field(Storage(size="20Gi"), description="its volume")

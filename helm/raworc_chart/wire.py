@@ -18,7 +18,8 @@ Quantity = (
     | Annotated[int, Field(ge=1)]
 )
 Port = Annotated[int, Field(ge=1, le=65_535)]
-NodePort = Annotated[int, Field(ge=0, le=65_535)]
+# Of Kubernetes' own range; `helm --skip-schema-validation` is for clusters that have another one.
+NodePort = Annotated[int, Field(ge=30_000, le=32_767)]
 Text = Annotated[str, StringConstraints(max_length=512)]
 Words = Annotated[dict[str, str], Field(max_length=64)]
 

@@ -7,7 +7,7 @@ import kopf
 import raworc_operator.health
 import raworc_operator.sessions.handlers
 import raworc_operator.spaces.handlers  # noqa: F401 - to register them
-from raworc_crds.group import COMPONENT_LABEL, FINALIZER, GROUP, SPACE_LABEL
+from raworc_crds.group import COMPONENT_LABEL, SPACE_LABEL
 from raworc_kube.objects import CLAIM, JOB, POD, QUOTA
 from raworc_operator.labels import MANAGED_BY
 
@@ -20,11 +20,8 @@ _EXIT_SECONDS = 10
 
 
 def operator_settings() -> kopf.OperatorSettings:
-    """Return kopf's settings; what it writes into objects carries the project's own prefix."""
+    """Return kopf's settings; it only watches, and has no right to write into objects."""
     settings = kopf.OperatorSettings()
-    settings.persistence.finalizer = FINALIZER
-    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
-    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)
     settings.posting.level = logging.WARNING
     settings.posting.reporting_component = MANAGED_BY
     settings.watching.server_timeout = _SERVER_TIMEOUT_SECONDS

@@ -14,8 +14,8 @@ Row = tuple[str, str, str, str]
 READ = "get list watch"
 CLUSTER_ROLES: dict[str, list[Row]] = {
     "raworc-operator": [
-        ("raworc.dev", "spaces", f"{READ} patch", ""),
-        ("raworc.dev", "agentsessions", f"{READ} patch", ""),
+        ("raworc.dev", "spaces", READ, ""),
+        ("raworc.dev", "agentsessions", READ, ""),
         ("raworc.dev", "spaces/status", "get patch", ""),
         ("raworc.dev", "agentsessions/status", "get patch", ""),
         ("raworc.dev", "spaces/finalizers", "update", ""),
@@ -33,9 +33,9 @@ CLUSTER_ROLES: dict[str, list[Row]] = {
             "raworc-default-deny raworc-sessions raworc-builds",
         ),
         ("", "secrets", "get create patch delete", "raworc-push raworc-pull"),
-        ("batch", "jobs", f"{READ} create patch delete", ""),
-        ("", "pods", f"{READ} create patch delete", ""),
-        ("", "persistentvolumeclaims", f"{READ} create patch", ""),
+        ("batch", "jobs", f"{READ} create delete", ""),
+        ("", "pods", f"{READ} create delete", ""),
+        ("", "persistentvolumeclaims", f"{READ} create", ""),
         ("", "nodes", READ, ""),
         ("", "events", "create", ""),
         ("events.k8s.io", "events", "create", ""),

@@ -139,7 +139,21 @@ def test_a_key_that_nobody_knows_is_refused(template: Run, key: str) -> None:
         ("externalDatabase.tls.clientSecret=x", "externalDatabase.tls.enabled must be true"),
         ("networks.egress[0].ports[0]=80", "oneOf"),
         ("builds.egress[0].cidr=any", "does not match pattern"),
-        ("networks.clusterRanges[0]=10.0.0.0", "does not match pattern"),
+        *[
+            (f"networks.clusterRanges[0]={cidr}", "does not match pattern")
+            for cidr in ("10.0.0.0", "300.1.1.1/99", "10.0.0.0/33", "fd00::/129", "fd00/8")
+        ],
+        *[
+            (flag, "must be a network in its shortest form, such as 10.1.0.0/16")
+            for flag in (
+                "networks.clusterRanges[0]=10.0.0.1/8",
+                "networks.egress[0].cidr=203.0.113.7/31",
+                "builds.egress[0].cidr=128.0.0.0/0",
+            )
+        ],
+        ("registry.nodePort=80", "minimum"),
+        ("registry.nodePort=32768", "maximum"),
+        ("api.service.nodePort=80", "api/service/nodePort"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_reason(template: Run, flag: str, words: str) -> None:

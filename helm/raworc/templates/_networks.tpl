@@ -2,6 +2,9 @@
 
 {{- define "raworc.networks" -}}
 {{- $networks := .Values.networks -}}
+{{- $ranges := concat $networks.dns.ranges $networks.privateRanges $networks.clusterRanges -}}
+{{- range concat $networks.egress .Values.builds.egress }}{{ with .cidr }}{{ $ranges = append $ranges . }}{{ end }}{{ end -}}
+{{- range $ranges }}{{ include "raworc.checkRange" . }}{{ end -}}
 dns:
   namespace: {{ $networks.dns.namespace | quote }}
   labels:
@@ -27,6 +30,18 @@ sessions:
 builds:
   internet: {{ .Values.builds.internet }}
   egress: {{ toJson .Values.builds.egress }}
+{{- end -}}
+
+{{/* Refuses a range of IPv4 with bits behind its prefix: the operator would not start with it. */}}
+{{- define "raworc.checkRange" -}}
+{{- if not (contains ":" .) -}}
+{{- $parts := splitList "/" . -}}
+{{- $address := 0 -}}
+{{- range splitList "." (first $parts) }}{{ $address = add (mul $address 256) (int .) }}{{ end -}}
+{{- $size := 1 -}}
+{{- range until (int (sub 32 (int (last $parts)))) }}{{ $size = mul $size 2 }}{{ end -}}
+{{- if mod $address $size }}{{ fail (printf "%s must be a network in its shortest form, such as 10.1.0.0/16" .) }}{{ end -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "raworc.dnsLabels" -}}
