@@ -20,6 +20,7 @@ class MirrorReason(StrEnum):
     FORBIDDEN = "Forbidden"
     NOT_APPLIED = "NotApplied"
     MISSING = "Missing"
+    NAME_TAKEN = "NameTaken"
 
 
 def not_mirrored(reason: MirrorReason, message: str, now: datetime) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from raworc_api.core.wake import Bus
 from raworc_api.mirror import outbox
 from raworc_api.mirror.conditions import MirrorReason, not_mirrored
 from raworc_api.mirror.identity import Identity, IdentityGuard
-from raworc_api.mirror.kinds import Kind
+from raworc_api.mirror.kinds import Kind, Record
 from raworc_api.mirror.outbox import RecordKey
 from raworc_api.mirror.tables import OutboxRow
 from raworc_kube.client import Cluster
@@ -36,18 +36,19 @@ _SILENT_ATTEMPTS = 5
 _STALE_ATTEMPTS = 5
 
 
+class NameTakenError(ClusterError):
+    """The name of a record that has no object yet is that of somebody else's object."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecordSnapshot:
     """A record as it was read, apart from the database, and the row that was read with it."""
 
     row: OutboxRow
-    uid: str | None
-    spec: dict[str, Any]
-    base: dict[str, Any] | None
+    record: Record
     metadata: Mapping[str, Mapping[str, str | None]]
     # From the object as it is in the cluster, to the patch of its status.
     status: Callable[[Manifest], Manifest]
-    is_deleting: bool
     identity: Identity | None
 
 
@@ -70,21 +71,23 @@ class Exporter:
         self._guard = guard
         self._now = now
 
-    def export(self, key: RecordKey, *, with_report: bool = True) -> None:
+    def export(self, key: RecordKey, *, with_report: bool = True) -> Manifest | None:
         """Do what the row of a record asks for; when it cannot be done now, say when to retry.
 
-        Without ``with_report``, a row that only reports on the host is left for its time.
+        Without ``with_report``, a row that only reports on the host is left for its time. Returns
+        somebody else's object whose name the record had, if that is free for it now.
         """
         kind = self._kinds[key.kind]
         snapshot = self._read(kind, key)
         if snapshot is None or (snapshot.row.is_report and not with_report):
-            return
+            return None
         row = snapshot.row
         try:
-            if snapshot.is_deleting:
-                self._delete(kind, key, snapshot)
-            else:
-                self._apply(kind, key, snapshot)
+            if snapshot.record.deleting:
+                return self._delete(kind, key, snapshot)
+            self._apply(kind, key, snapshot)
+        except NameTakenError as error:
+            self._report(row, MirrorReason.NAME_TAKEN, error, delay=_delay(row.attempts))
         except InvalidObjectError as error:
             self._report(row, MirrorReason.REFUSED, error)
         except ForbiddenObjectError as error:
@@ -93,6 +96,7 @@ class Exporter:
         except ClusterError as error:
             reason = MirrorReason.NOT_APPLIED if row.attempts >= _SILENT_ATTEMPTS else None
             self._report(row, reason, error, delay=_delay(row.attempts))
+        return None
 
     def postpone(self, key: RecordKey) -> None:
         """Try the row of a record again later, whatever is wrong with it."""
@@ -112,35 +116,41 @@ class Exporter:
                 outbox.drop(db, key)
                 db.commit()
                 return None
-            return RecordSnapshot(
-                row,
-                record.uid,
-                record.spec,
-                record.applied_spec,
-                kind.metadata(record),
-                partial(kind.status, record),
-                record.deleting,
-                self._guard.listed,
-            )
+            marks, status = kind.metadata(record), partial(kind.status, record)
+            return RecordSnapshot(row, record, marks, status, self._guard.listed)
 
-    def _delete(self, kind: Kind[Any], key: RecordKey, snapshot: RecordSnapshot) -> None:
-        if not self._cluster.delete(kind.object_key(key), snapshot.uid):
+    def _delete(self, kind: Kind[Any], key: RecordKey, snapshot: RecordSnapshot) -> Manifest | None:
+        uid = snapshot.record.uid
+        if uid is None:
+            # Killed before it stored the uid, a mirror may have made the object all the same.
+            live = self._cluster.find(kind.object_key(key))
+            if live is None or not kind.is_same(snapshot.record, live):
+                self.forget(kind, key, None)
+                return live
+            uid = live["metadata"]["uid"]
+        if not self._cluster.delete(kind.object_key(key), uid):
             # It is gone, or another object has its name by now: no event will tell us more.
-            self.forget(kind, key, snapshot.uid)
-            return
+            self.forget(kind, key, snapshot.record.uid)
+            return None
         with self._database() as db:
             # The event that the object is gone ends this. Should nobody hear it, the row is left.
             outbox.look_again(db, snapshot.row, _DELETION_SECONDS)
             db.commit()
+        return None
 
     def _apply(self, kind: Kind[Any], key: RecordKey, snapshot: RecordSnapshot) -> None:
-        if snapshot.uid is None:
-            live = self._cluster.apply(_manifest(kind, key, snapshot))
-        else:
-            live = self._update(kind, key, snapshot)
+        make = self._create if snapshot.record.uid is None else self._update
+        live = make(kind, key, snapshot)
         if patch := snapshot.status(live):
             self._cluster.patch_status(live, patch)
         self._settle(kind, key, snapshot, live)
+
+    def _create(self, kind: Kind[Any], key: RecordKey, snapshot: RecordSnapshot) -> Manifest:
+        try:
+            return self._cluster.create(_manifest(kind, key, snapshot))
+        except ObjectConflictError:
+            # Kubectl was first, or a mirror that was killed before it stored the uid.
+            return self._update(kind, key, snapshot)
 
     @retry(
         retry=retry_if_exception_type(ObjectConflictError),
@@ -154,7 +164,10 @@ class Exporter:
         and whether somebody did is for the watch to find out.
         """
         live = self._cluster.read(kind.object_key(key))
-        if live["metadata"]["uid"] != snapshot.uid:
+        uid = snapshot.record.uid
+        if uid is None and not kind.may_adopt(snapshot.record, live):
+            raise NameTakenError(f"Somebody else made the {key} in the cluster.")
+        if uid not in {None, live["metadata"]["uid"]}:
             raise ObjectNotFoundError(f"{key} is another object now.")
         patch = _patch(live, snapshot)
         if not patch:
@@ -182,7 +195,7 @@ class Exporter:
             else:
                 # It changed again meanwhile. What kubectl changed is found by the next merge,
                 # which therefore starts from what we sent.
-                record.applied_spec = snapshot.spec
+                record.applied_spec = snapshot.record.spec
             self.commit(db, kind, record, before)
 
     def forget(self, kind: Kind[Any], key: RecordKey, uid: str | None) -> None:
@@ -248,7 +261,7 @@ def _manifest(kind: Kind[Any], key: RecordKey, snapshot: RecordSnapshot) -> Mani
         "apiVersion": object_key.kind.api_version,
         "kind": object_key.kind.name,
         "metadata": {"name": object_key.name, **where, **marks},
-        "spec": snapshot.spec,
+        "spec": snapshot.record.spec,
     }
 
 
@@ -258,7 +271,8 @@ def _patch(live: Manifest, snapshot: RecordSnapshot) -> Manifest:
         for field, values in snapshot.metadata.items()
         if (changed := _changed_marks(live["metadata"].get(field, {}), values))
     }
-    merged = three_way_merge(snapshot.base, snapshot.spec, live["spec"])
+    record = snapshot.record
+    merged = three_way_merge(record.applied_spec, record.spec, live["spec"])
     parts = {"metadata": marks, "spec": merge_patch(live["spec"], merged)}
     return {part: changed for part, changed in parts.items() if changed}
 

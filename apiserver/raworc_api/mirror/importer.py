@@ -81,6 +81,10 @@ class Importer:
         except _ReplacedError:
             self._look(kind, key, event)
 
+    def take_freed(self, key: RecordKey, manifest: Manifest) -> None:
+        """Take in an object whose name a record without an object had until now."""
+        self._take(self._kinds[key.kind], key, manifest)
+
     def take_deleted(self, key: RecordKey, event: ObjectEvent) -> None:
         """Remove the record of an object that was deleted."""
         kind = self._kinds[key.kind]
@@ -152,6 +156,8 @@ class Importer:
                 if record is None:
                     return
                 before: object = None
+            elif record.uid is None and not kind.may_adopt(record, manifest):
+                return  # somebody else's; the exporter says so in the record
             else:
                 before = kind.visible(record)
                 self._take_wishes(db, kind, key, record, manifest)

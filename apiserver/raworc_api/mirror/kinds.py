@@ -54,6 +54,9 @@ class Kind(Protocol[AnyRecord]):
     def is_same(self, record: AnyRecord, manifest: Manifest) -> bool:
         """Say whether an object that was made anew says itself that it is this record's."""
 
+    def may_adopt(self, record: AnyRecord, manifest: Manifest) -> bool:
+        """Say whether a record without an object may take this one, which it did not make."""
+
     def metadata(self, record: AnyRecord) -> Mapping[str, Mapping[str, str | None]]:
         """Return the labels and annotations that the object of a record has or must not have."""
 

@@ -99,6 +99,12 @@ class SessionKind:
         """Say whether an object has the session's id, as one out of a backup has."""
         return names.session_id(manifest["metadata"]) == record.id
 
+    def may_adopt(self, record: SessionRecord, manifest: Manifest) -> bool:
+        """Say yes to the session's own id, and without one to the owner's: no volume of others."""
+        if SESSION_ID_LABEL in (manifest["metadata"].get("labels") or {}):
+            return self.is_same(record, manifest)
+        return _creator(manifest) == record.created_by
+
     def find(self, db: Session, key: RecordKey, *, lock: bool = False) -> SessionRecord | None:
         """Find a record, and lock it if asked to."""
         query = select(SessionRecord).where(
@@ -137,7 +143,7 @@ class SessionKind:
             name=name,
             uid=metadata["uid"],
             spec={},
-            created_by=manifest["spec"].get("owner") or KUBECTL,
+            created_by=_creator(manifest),
             created_at=moment(metadata.get("creationTimestamp")) or now,
             last_activity_at=now,
         )
@@ -231,6 +237,10 @@ def _hide(db: Session, record: SessionRecord) -> None:
         record.deleting = True
         record.revision += 1
         outbox.request(db, SESSION.name, record.space, record.name)
+
+
+def _creator(manifest: Manifest) -> str:
+    return manifest["spec"].get("owner") or KUBECTL
 
 
 def _host_report(record: SessionRecord) -> Manifest | None:

@@ -113,7 +113,9 @@ class Worker:
     def _do(self, task: Task) -> None:
         match task.item:
             case Row():
-                self._exporter.export(task.key)
+                freed = self._exporter.export(task.key)
+                if freed is not None:
+                    self._importer.take_freed(task.key, freed)
             case ObjectEvent(is_deleted=True) as event:
                 self._importer.take_deleted(task.key, event)
             case ObjectEvent() as event:

@@ -129,11 +129,12 @@ class Records:
             outbox.request(db, objects.SESSION.name, SPACE, name)
             db.commit()
 
-    def change_space(self, **spec: object) -> None:
+    def change_space(self, *, deleting: bool = False, **spec: object) -> None:
         """Change the space's record as REST does."""
         with self.database() as db:
             space = db.get_one(SpaceRecord, SPACE)
             space.spec = {**space.spec, **spec}
+            space.deleting = deleting
             outbox.request(db, objects.SPACE.name, SPACE, SPACE)
             db.commit()
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from itertools import pairwise
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine
@@ -52,7 +53,7 @@ def test_what_does_not_differ_is_not_written(bed: MirrorBed) -> None:
     bed.export()
     bed.change_session()
     bed.export()
-    assert bed.cluster.writes == [("apply", "one")]
+    assert bed.cluster.writes == [("create", "one")]
     assert bed.waiting() == []
 
 
@@ -224,16 +225,16 @@ def test_a_change_during_an_apply_is_not_lost(
     bed: MirrorBed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bed.add_session()
-    apply = bed.cluster.apply
+    create = bed.cluster.create
 
-    def apply_and_change(manifest: Manifest) -> Manifest:
-        live = apply(manifest)
+    def create_and_change(manifest: Manifest) -> Manifest:
+        live = create(manifest)
         bed.cluster.change_spec(session_key(), agent="echo")
         bed.change_session(spec={"closed": True})
         return live
 
     with monkeypatch.context() as patched:
-        patched.setattr(bed.cluster, "apply", apply_and_change)
+        patched.setattr(bed.cluster, "create", create_and_change)
         bed.exporter.export(ONE)
     assert bed.waiting() == [ONE]
     bed.settle()
@@ -384,6 +385,60 @@ def test_a_delete_spares_another_object_of_the_same_name(bed: MirrorBed) -> None
     assert bed.session().created_by == "kubectl"
 
 
+def test_a_delete_before_the_creation_spares_what_kubectl_made(bed: MirrorBed) -> None:
+    bed.add_session()
+    bed.change_session(deleting=True)
+    live = bed.cluster.create(session_manifest(owner="carol"))
+    bed.export()
+    assert bed.cluster.has(session_key())
+    assert (bed.session().uid, bed.session().created_by) == (live["metadata"]["uid"], "carol")
+    assert bed.count(MessageRecord) == 0
+
+
+def test_a_delete_before_the_creation_spares_the_space_that_kubectl_made(bed: MirrorBed) -> None:
+    bed.add_space(description="ours")
+    bed.change_space(deleting=True)
+    bed.cluster.create(space_manifest(description="theirs"))
+    bed.export()
+    assert "deletionTimestamp" not in bed.cluster.read(space_key())["metadata"]
+    assert (bed.space().description, bed.space().deleting) == ("theirs", False)
+
+
+def test_a_delete_finds_what_a_killed_mirror_made(bed: MirrorBed) -> None:
+    manifest = session_manifest()
+    manifest["metadata"]["labels"] = {"raworc.dev/session-id": bed.add_session()}
+    bed.cluster.create(manifest)
+    bed.change_session(deleting=True)
+    bed.settle()
+    assert not bed.cluster.has(session_key())
+    assert bed.count(SessionRecord) == 0
+
+
+@pytest.mark.parametrize("label", [None, str(uuid4())])
+def test_a_session_takes_no_object_of_somebody_else(bed: MirrorBed, label: str | None) -> None:
+    theirs = session_manifest(owner="carol")
+    if label is not None:
+        theirs["metadata"]["labels"] = {"raworc.dev/session-id": label}
+    bed.cluster.create(theirs)
+    session_id = bed.add_session(owner="ann")
+    bed.settle()
+    assert bed.cluster.read(session_key())["spec"]["owner"] == "carol"
+    assert (bed.session().id, bed.session().uid) == (session_id, None)
+    assert bed.session().conditions[0]["reason"] == "NameTaken"
+    assert bed.waiting() == [ONE]
+
+
+def test_a_session_is_made_once_its_name_is_free(bed: MirrorBed) -> None:
+    bed.cluster.create(session_manifest(owner="carol"))
+    session_id = bed.add_session(owner="ann")
+    bed.settle()
+    bed.cluster.delete(session_key())
+    bed.exporter.export(ONE)  # as it is tried again, later and later
+    live = bed.cluster.read(session_key())
+    assert live["metadata"]["labels"] == {"raworc.dev/session-id": session_id}
+    assert (bed.session().uid, bed.session().conditions) == (live["metadata"]["uid"], [])
+
+
 def test_a_change_does_not_bring_back_what_kubectl_deleted(bed: MirrorBed) -> None:
     bed.add_session()
     bed.settle()
@@ -431,18 +486,19 @@ def test_kubectl_between_our_look_and_our_patch_is_not_overwritten(
 def test_what_kubectl_made_first_survives_two_changes_of_ours(
     bed: MirrorBed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bed.cluster.create(session_manifest(agent="echo"))
-    bed.add_session()
-    apply = bed.cluster.apply
+    bed.cluster.create(session_manifest(agent="echo", owner="ann"))
+    bed.add_session(owner="ann")
+    merge = bed.cluster.merge
 
-    def apply_and_change(manifest: Manifest) -> Manifest:
-        live = apply(manifest)
+    def merge_and_change(key: Key, patch: Manifest) -> Manifest:
+        live = merge(key, patch)
+        monkeypatch.undo()
         bed.change_session(spec={"closed": True})
         return live
 
-    monkeypatch.setattr(bed.cluster, "apply", apply_and_change)
+    monkeypatch.setattr(bed.cluster, "merge", merge_and_change)
     bed.export()
-    spec = {"space": SPACE, "closed": True, "agent": "echo"}
+    spec = {"space": SPACE, "closed": True, "agent": "echo", "owner": "ann"}
     assert bed.cluster.read(session_key())["spec"] == bed.session().spec == spec
 
 

@@ -102,7 +102,7 @@ def test_another_cluster_that_has_objects_of_the_same_names_keeps_them(full: Mir
     full.cluster.become_another()
     full.cluster.namespaces.add(NAMESPACE)
     full.cluster.create(space_manifest(description="theirs"))
-    live = full.cluster.create(session_manifest(MANY[0], metadata={"theirs": "1"}))
+    live = full.cluster.create(session_manifest(MANY[0], owner="ann", metadata={"theirs": "1"}))
     full.restart()
     full.settle()
     record = full.session(MANY[0])

@@ -199,16 +199,26 @@ def test_a_late_word_on_an_old_object_leaves_the_new_one_alone(bed: MirrorBed) -
     assert bed.session().id == new
 
 
-def test_a_refused_session_is_adopted_when_kubectl_makes_it(bed: MirrorBed) -> None:
+def test_a_refused_session_is_adopted_when_its_owner_makes_it(bed: MirrorBed) -> None:
     session_id = bed.add_session()
     with bed.database() as db:
         outbox.drop(db, outbox.RecordKey(SESSION.name, SPACE, "one"))
         db.commit()
-    live = bed.cluster.create(session_manifest(agent="good"))
+    live = bed.cluster.create(session_manifest(agent="good", owner="ann"))
     bed.hear()
     record = bed.session()
     assert (record.id, record.uid) == (session_id, live["metadata"]["uid"])
     assert record.agent == "good"
+
+
+def test_a_refused_session_does_not_become_what_somebody_else_makes(bed: MirrorBed) -> None:
+    session_id = bed.add_session()
+    with bed.database() as db:
+        outbox.drop(db, outbox.RecordKey(SESSION.name, SPACE, "one"))
+        db.commit()
+    bed.cluster.create(session_manifest(agent="good", owner="carol"))
+    bed.hear()
+    assert (bed.session().id, bed.session().uid, bed.session().agent) == (session_id, None, None)
 
 
 def test_a_host_stays_while_its_pod_does(bed: MirrorBed) -> None:

@@ -100,7 +100,7 @@ def test_a_replica_that_stands_by_does_nothing(bed: MirrorBed, start: Start) -> 
     bed.add_session()
     bed.bus.publish(outbox.TOPIC)
     eventually(lambda: bed.waiting() == [])
-    assert [verb for verb, name in bed.cluster.writes if name == "one"] == ["apply"]
+    assert [verb for verb, name in bed.cluster.writes if name == "one"] == ["create"]
     assert second.is_well()
 
 
@@ -121,7 +121,7 @@ def test_an_object_that_nobody_can_handle_holds_no_other(
     mirror = start("a")
     bed.add_session("bad")
     for name in ("bad", *MANY):
-        bed.cluster.apply(session_manifest(name))
+        bed.cluster.apply(session_manifest(name, owner="ann"))
     bed.bus.publish(outbox.TOPIC)
     eventually(lambda: set(MANY) < bed.names())
     assert mirror.is_well()
@@ -133,14 +133,14 @@ def test_an_object_that_nobody_can_handle_holds_no_other(
 def test_an_object_that_is_slow_to_answer_holds_no_other(
     bed: MirrorBed, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    apply, is_over = bed.cluster.apply, threading.Event()
+    create, is_over = bed.cluster.create, threading.Event()
 
     def wait_for_slow(manifest: Manifest) -> Manifest:
         if manifest["metadata"]["name"] == "slow":
             is_over.wait(10)
-        return apply(manifest)
+        return create(manifest)
 
-    monkeypatch.setattr(bed.cluster, "apply", wait_for_slow)
+    monkeypatch.setattr(bed.cluster, "create", wait_for_slow)
     mirror = start("a")
     for name in ("slow", *MANY):
         bed.add_session(name)
@@ -156,8 +156,14 @@ def test_a_thread_that_hangs_is_seen(
 ) -> None:
     monkeypatch.setattr(mirrors, "_STEP_SECONDS", 3.0)
     is_over = threading.Event()
-    apply = bed.cluster.apply
-    monkeypatch.setattr(bed.cluster, "apply", lambda manifest: is_over.wait(10) and apply(manifest))
+    create = bed.cluster.create
+
+    def hang(manifest: Manifest) -> Manifest:
+        if manifest["metadata"]["name"] == "one":
+            is_over.wait(10)
+        return create(manifest)
+
+    monkeypatch.setattr(bed.cluster, "create", hang)
     mirror = start("a")
     eventually(lambda: len(bed.cluster.writes) > 0)
     assert mirror.is_well()
