@@ -24,7 +24,7 @@ def read_stored(model: type[Model], content: Mapping[str, Any]) -> Model:
         try:
             return model.model_validate(understood)
         except ValidationError as error:
-            locations = {_culprit(one) for one in error.errors()} - {()}
+            locations = {_within(understood, _culprit(one)) for one in error.errors()} - {()}
             left = _without(understood, locations)
             if left == understood:
                 raise  # it is wrong as a whole
@@ -47,6 +47,16 @@ def _culprit(error: Mapping[str, Any]) -> Location:
     """Say what to leave out: the field that is wrong, or what lacks a field."""
     location: Location = error["loc"]
     return location[:-1] if error["type"] == "missing" else location
+
+
+def _within(content: Any, location: Location) -> Location:  # noqa: ANN401 - JSON values
+    """Cut off what is no place in the content, as ``[key]``, by which pydantic means a key."""
+    for depth, part in enumerate(location):
+        try:
+            content = content[part]
+        except (KeyError, IndexError, TypeError):
+            return location[:depth]
+    return location
 
 
 def _without(content: Any, locations: Iterable[Location]) -> Any:  # noqa: ANN401 - JSON values

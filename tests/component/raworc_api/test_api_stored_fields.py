@@ -16,6 +16,7 @@ STORED: dict[str, Any] = {
     "resources": {"limits": {"cpu": "1", "gpu": "2"}},
     "storageSize": "1Gi",
     "newest": {"deep": [{"deeper": True}]},
+    "settings": {"known": "1", "k" * 64: "too long a key", "": "an empty one", "odd": 7},
 }
 
 
@@ -46,6 +47,7 @@ def test_a_space_of_a_newer_version_is_listed_with_what_is_understood(
     assert [agent["name"] for agent in space["agents"]] == ["echo", "second"]
     assert space["quota"]["sessions"] == 5
     assert space["storage_size"] == "1Gi"
+    assert space["settings"] == {"known": "1"}
     assert space["resources"]["limits"]["cpu"] == "1"
     assert [condition["type"] for condition in space["conditions"]] == ["Ready"]
     assert "gpu" not in str(space)
@@ -68,6 +70,7 @@ def test_a_change_keeps_the_fields_of_a_newer_version_at_every_depth(
         "resources": {"limits": {"cpu": "1", "gpu": "2"}},
         "storageSize": "1Gi",
         "newest": {"deep": [{"deeper": True}]},
+        "settings": STORED["settings"],
     }
 
 
