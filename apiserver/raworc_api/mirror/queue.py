@@ -11,7 +11,8 @@ applying a change and taking in an event of the same object never cross, whateve
 workers. A key may wait in several lanes; they are worked off one after the other, in any order,
 which the exporter and the importer allow (``docs/decisions/0001``, ``0023``).
 
-What failed comes back (``retry``) with a growing delay, unless there is newer word by then. Rows of
+What failed comes back (``retry``) with a growing delay, unless there was newer word since: a state
+of before would take the place of a newer one that was taken in meanwhile, and stay. Rows of
 the outbox need not come back: they are in the database, with a time of their own.
 
 One condition guards everything; no lock is held while somebody works.
@@ -96,6 +97,10 @@ class _Keys:
         if replace or isinstance(keys.get(key), Absence | None):
             keys[key] = item
 
+    def has_news(self, key: RecordKey) -> bool:
+        keys = self._spaces.get(key.space)
+        return keys is not None and not isinstance(keys.get(key), Absence | None)
+
     def take(self, busy: set[RecordKey]) -> tuple[RecordKey, Item] | None:
         for space, keys in self._spaces.items():
             key = next((key for key in keys if key not in busy), None)
@@ -127,8 +132,14 @@ class WorkQueue:
 
     def put(self, lane: Lane, key: RecordKey, item: Item) -> None:
         """Queue the newest word on a record; an earlier one that waits is forgotten."""
+        is_news = not isinstance(item, Absence)
         with self._changed:
-            self._lanes[lane].put(key, item, replace=not isinstance(item, Absence))
+            self._lanes[lane].put(key, item, replace=is_news)
+            if is_news and self._later:
+                self._later = [
+                    one for one in self._later if (one[2].lane, one[2].key) != (lane, key)
+                ]
+                heapq.heapify(self._later)
             self._changed.notify_all()
 
     def take(self, seconds: float) -> Task | None:
@@ -166,6 +177,8 @@ class WorkQueue:
         with self._changed:
             failures = self._failures.get(task.key, 0)
             self._failures[task.key] = failures + 1
+            if self._lanes[task.lane].has_news(task.key):
+                return
             delay = min(_FIRST_DELAY * 2.0 ** min(failures, 10), _LONGEST_DELAY)
             heapq.heappush(self._later, (self._clock() + delay, next(self._numbers), task))
 

@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 from tests.component.raworc_api.mirror_bed import (
     NAMESPACE,
@@ -20,6 +21,7 @@ from raworc_api.core.database import Database
 from raworc_api.core.wake import session_topic
 from raworc_api.messages.tables import MessageRecord
 from raworc_api.mirror import outbox
+from raworc_api.mirror.session_kind import SessionKind
 from raworc_api.sessions.tables import SessionRecord
 from raworc_api.spaces.tables import SpaceRecord
 from raworc_kube.errors import ClusterError, InvalidObjectError
@@ -245,6 +247,26 @@ def test_a_host_goes_with_its_pod(bed: MirrorBed, pod: str | None) -> None:
     record = bed.session()
     assert (record.host_pod_uid, record.host_state) == (None, None)
     assert session_topic(session_id) in bed.bus.heard
+
+
+def test_a_status_that_is_taken_in_late_does_not_hide_a_newer_one(
+    bed: MirrorBed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bed.add_session()
+    bed.settle()
+
+    def fail(*_: object) -> None:
+        raise OperationalError("UPDATE", {}, Exception("1205 lock wait timeout"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SessionKind, "take_status", fail)
+        bed.cluster.set_status(session_key(), state="busy")
+        bed.hear()
+    bed.cluster.set_status(session_key(), state="idle")
+    bed.hear()
+    bed.time += 60
+    bed.hear()
+    assert bed.session().cr_state == "idle"
 
 
 def test_builds_are_recorded_as_they_go(bed: MirrorBed) -> None:

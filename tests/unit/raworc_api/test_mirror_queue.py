@@ -131,6 +131,45 @@ def test_what_comes_back_does_not_hide_newer_word() -> None:
     assert [task.item for task in work_off(queue)] == [event("new")]
 
 
+def test_what_failed_does_not_come_back_after_newer_word_was_done() -> None:
+    clock = Clock()
+    queue = WorkQueue(clock)
+    queue.put(Lane.IMPORTS, key("a"), event("old"))
+    task = take(queue)
+    queue.retry(task)
+    queue.done(task)
+    queue.put(Lane.IMPORTS, key("a"), event("new"))
+    work_off(queue)
+    clock.now += 60
+    assert work_off(queue) == []
+
+
+def test_what_fails_while_newer_word_waits_does_not_come_back() -> None:
+    clock = Clock()
+    queue = WorkQueue(clock)
+    queue.put(Lane.IMPORTS, key("a"), event("old"))
+    task = take(queue)
+    queue.put(Lane.IMPORTS, key("a"), event("new"))
+    queue.retry(task)
+    queue.done(task)
+    assert [task.item for task in work_off(queue)] == [event("new")]
+    clock.now += 60
+    assert work_off(queue) == []
+
+
+def test_what_failed_comes_back_though_an_absence_came_later() -> None:
+    clock = Clock()
+    queue = WorkQueue(clock)
+    queue.put(Lane.IMPORTS, key("a"), event())
+    task = take(queue)
+    queue.put(Lane.IMPORTS, key("a"), Absence("uid", None))
+    queue.retry(task)
+    queue.done(task)
+    assert [task.item for task in work_off(queue)] == [Absence("uid", None)]
+    clock.now += 60
+    assert [task.item for task in work_off(queue)] == [event()]
+
+
 def test_the_outbox_is_read_again_when_a_hint_comes_or_little_is_left() -> None:
     queue = WorkQueue()
     queue.wait_for_hint(60)  # at the start it is read at once
