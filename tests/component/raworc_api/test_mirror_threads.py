@@ -66,6 +66,15 @@ def test_both_doors_show_what_the_other_did(bed: MirrorBed, start: Start) -> Non
     eventually(lambda: bed.names() == {"theirs"})
 
 
+def test_a_replica_that_lost_the_lease_ends_its_term(bed: MirrorBed, start: Start) -> None:
+    mirror = start("a")
+    eventually(lambda: mirror._term is not None)
+    taken = bed.cluster.read(KEY)
+    bed.cluster.replace({**taken, "spec": {**taken["spec"], "holderIdentity": "b"}})
+    eventually(lambda: mirror._term is None)
+    assert bed.cluster.read(KEY)["spec"]["holderIdentity"] == "b"
+
+
 def test_a_watch_too_old_begins_anew_with_a_list(bed: MirrorBed, start: Start) -> None:
     start("a")
     bed.cluster.create(session_manifest("one"))
