@@ -226,6 +226,18 @@ def test_many_that_are_missing_at_once_are_kept_and_spoken_of(
     assert own_condition(full.session(MANY[11]).conditions) is None
 
 
+def test_a_share_of_very_many_that_is_missing_is_kept(bed: MirrorBed) -> None:
+    names = [f"n{number:02}" for number in range(60)]
+    bed.add_space()
+    for name in names:
+        bed.add_session(name)
+    bed.settle()
+    bed.cluster.lose(*(session_key(name) for name in names[:13]))
+    bed.restart()
+    wait(bed, 16)
+    assert bed.names() == set(names)
+
+
 def test_a_change_does_not_delete_what_is_missing(full: MirrorBed) -> None:
     full.cluster.lose(*(session_key(name) for name in MANY[:11]))
     full.restart()

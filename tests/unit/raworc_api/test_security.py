@@ -135,6 +135,16 @@ def test_a_password_matches_itself_alone(passwords: Passwords) -> None:
     assert not passwords.matches("", hashed)
 
 
+def test_a_password_is_hashed_as_owasp_recommends(passwords: Passwords) -> None:
+    # https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html
+    assert passwords.hash("a long enough one").startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+
+
+def test_a_new_key_settles_for_as_long_as_a_kubelet_may_take() -> None:
+    # A minute between syncs, and a minute of the kubelet's cache.
+    assert SETTLE_SECONDS >= 120
+
+
 def test_nobody_has_a_password(passwords: Passwords) -> None:
     assert not passwords.matches("nobody has this password", None)
 
@@ -145,7 +155,7 @@ def test_keys_are_read_without_the_links_of_a_mounted_secret(tmp_path: Path) -> 
     assert read_keys(tmp_path) == {"2026-01": OLD}
 
 
-@pytest.mark.parametrize("content", [{}, {"1": "short"}])
+@pytest.mark.parametrize("content", [{}, {"1": "x" * 31}])
 def test_no_key_and_a_weak_key_are_refused(tmp_path: Path, content: dict[str, str]) -> None:
     for name, key in content.items():
         (tmp_path / name).write_text(key)
