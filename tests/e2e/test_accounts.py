@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 from tests.e2e.command_line import CommandLine
-from tests.e2e.conftest import API, NewSession
+from tests.e2e.conftest import API, FreshName
 from tests.e2e.kubectl import Kubectl
 
 from raworc.client import Client
@@ -49,18 +49,20 @@ def seconds_until_ended(client: Client) -> float:
 
 
 def test_an_account_is_given_a_role_by_the_command_line(
-    admin: CommandLine, somebody: str, shared_space: str, new_session: NewSession, tmp_path: Path
+    api: Client, admin: CommandLine, somebody: str, fresh_space: FreshName, tmp_path: Path
 ) -> None:
-    user, others = CommandLine(tmp_path / "user"), new_session("printing", closed=True)
+    user, space = CommandLine(tmp_path / "user"), fresh_space()
+    api.create_space(space, agents=[])
+    others = api.create_session(space)
     login = ("login", API, "--user", somebody, "--password-stdin")
     assert user(*login, given=PASSWORD).returncode == 0
     assert user("spaces").returncode == 3
-    bound = admin("roles", "bind", "user", somebody, "--space", shared_space)
+    bound = admin("roles", "bind", "user", somebody, "--space", space)
     assert bound.returncode == 0, bound.stderr
     asked = ("auth", "can-i", "create", "sessions")
     assert user(*asked).stdout == "no\n"
-    assert user(*asked, "--space", shared_space).stdout == "yes\n"
-    session = user("sessions", "create", shared_space).stdout.strip()
+    assert user(*asked, "--space", space).stdout == "yes\n"
+    session = user("sessions", "create", space).stdout.strip()
     try:
         listed = user("sessions").stdout
         assert session in listed
