@@ -33,7 +33,7 @@ def read_credentials(environ: Mapping[str, str]) -> Credentials:
     url = environ.get("RAWORC_URL") or (stored.url if stored else "")
     token = environ.get("RAWORC_TOKEN", "")
     # A stored token is for the API that gave it out; it is not shown to another address.
-    if not token and stored and stored.url.rstrip("/") == url.rstrip("/"):
+    if not token and stored and _is_same(stored.url, url):
         return Credentials(url, stored.token, stored.refresh_token)
     if not url or not token:
         raise LoginRequiredError("There is no login. Run: raworc login URL")
@@ -73,7 +73,7 @@ class CredentialsKeeper:
     def read(self) -> Token | None:
         """Return the tokens of the file, if they are still of the same address."""
         stored = _read_stored(credentials_path(self.environ))
-        if stored is None or stored.url != self.url:
+        if stored is None or not _is_same(stored.url, self.url):
             return None
         return Token(token=stored.token, refresh_token=stored.refresh_token or None)
 
@@ -82,6 +82,10 @@ class CredentialsKeeper:
         if self.read() is not None:
             renewed = Credentials(self.url, token.token, token.refresh_token or "")
             store_credentials(renewed, self.environ)
+
+
+def _is_same(url: str, other: str) -> bool:
+    return url.rstrip("/") == other.rstrip("/")
 
 
 def _read_stored(path: Path) -> Credentials | None:

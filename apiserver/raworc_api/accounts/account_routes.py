@@ -17,7 +17,13 @@ from raworc_api.accounts.schemas import (
 from raworc_api.core.guard import GuardedRoute
 from raworc_api.core.pages import PageQuery, linked
 from raworc_api.core.permissions import Caller
-from raworc_api.core.problems import ConflictProblem, InvalidProblem, NotFoundProblem, documented
+from raworc_api.core.problems import (
+    ConflictProblem,
+    InvalidProblem,
+    NotFoundProblem,
+    TooManyProblem,
+    documented,
+)
 from raworc_api.services import Accounts, ApiTokens, Pools
 
 router = APIRouter(
@@ -96,7 +102,7 @@ def delete_account(caller: MayDelete, name: str, accounts: Accounts) -> None:
     "/{name}/password",
     operation_id="set_password",
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=documented(ConflictProblem, InvalidProblem),
+    responses=documented(ConflictProblem, InvalidProblem, TooManyProblem),
 )
 async def set_password(
     caller: OwnOrUpdate, name: str, body: PasswordBody, accounts: Accounts, threads: Pools

@@ -22,7 +22,7 @@ from raworc_api.accounts.tables import Account, ApiToken, Login, RoleBinding
 from raworc_api.core.cache import ExpiringCache
 from raworc_api.core.database import Database, Transaction
 from raworc_api.core.permissions import Caller, Grant, Proof, ProofKind, Rule
-from raworc_api.core.problems import TooManyProblem, UnauthenticatedProblem
+from raworc_api.core.problems import UnauthenticatedProblem
 from raworc_api.core.security import Passwords, Token, Tokens
 from raworc_api.core.wake import Bus, account_topic
 
@@ -70,9 +70,7 @@ class Authentication:
         """Begin a login for a name and its password."""
         by = throttle.subjects(name, address)
         with self.database() as db:
-            if seconds := throttle.seconds_to_wait(db, by, datetime.now(UTC)):
-                words = "Too many logins failed; try again later."
-                raise TooManyProblem(words, retry_after=seconds)
+            throttle.check_failures(db, by, datetime.now(UTC))
             account = repository.find_account(db, name)
         hashed = account.password_hash if account and account.active else None
         is_right = self.passwords.matches(password, hashed)

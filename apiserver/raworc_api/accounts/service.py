@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from raworc_api.accounts import logins, repository
+from raworc_api.accounts import logins, repository, throttle
 from raworc_api.accounts.authentication import announce
 from raworc_api.accounts.grants import find_standing
 from raworc_api.accounts.repository import ADMIN
@@ -137,8 +137,8 @@ class AccountService:
         with self.database() as db:
             check_may_act_for(db, caller, name)
             before = _present(repository.find_account(db, name), name).password_hash
-        if name == caller.name and not self.passwords.matches(body.current_password or "", before):
-            raise invalid("/current_password", "must be the password that the account has now")
+        if name == caller.name:
+            self._check_current(name, body.current_password or "", before)
         hashed = self.passwords.hash(body.new_password)
         with self.database() as db:
             account = _present(repository.lock_account(db, name), name)
@@ -149,6 +149,17 @@ class AccountService:
             logins.delete_tokens(db, name)
             db.commit()
         announce(self.bus, name)
+
+    def _check_current(self, name: str, password: str, hashed: str) -> None:
+        """Demand the password of one's own account, as at a login: a token may be stolen."""
+        by = throttle.subjects(name, "its own")
+        with self.database() as db:
+            throttle.check_failures(db, by, datetime.now(UTC))
+        if self.passwords.matches(password, hashed):
+            return
+        with self.database() as db:
+            throttle.count_failure(db, by, datetime.now(UTC))
+        raise invalid("/current_password", "must be the password that the account has now")
 
 
 def account_view(account: Account) -> AccountView:

@@ -18,6 +18,7 @@ from sqlmodel import Session, col, select
 
 from raworc_api.accounts.tables import LoginFailures
 from raworc_api.core.database import UtcDateTime
+from raworc_api.core.problems import TooManyProblem
 
 WINDOW = timedelta(minutes=5)
 MOST_TOGETHER = 10
@@ -39,8 +40,8 @@ def subjects(account: str, address: str) -> Subjects:
     }
 
 
-def seconds_to_wait(db: Session, by: Subjects, now: datetime) -> int:
-    """Return how long a login has to wait; 0 if it has not."""
+def check_failures(db: Session, by: Subjects, now: datetime) -> None:
+    """Refuse to look at a password where too many were wrong."""
     found = select(LoginFailures).where(col(LoginFailures.subject_hash).in_(by))
     full = [row for row in db.exec(found) if row.ends_at > now]
     waits = [
@@ -48,7 +49,9 @@ def seconds_to_wait(db: Session, by: Subjects, now: datetime) -> int:
         for row in full
         if row.failures >= by[row.subject_hash]
     ]
-    return max(waits, default=0)
+    if waits:
+        words = "Too many wrong passwords; try again later."
+        raise TooManyProblem(words, retry_after=max(waits))
 
 
 def count_failure(db: Session, by: Iterable[str], now: datetime) -> None:

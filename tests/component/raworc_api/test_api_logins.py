@@ -230,6 +230,16 @@ def test_who_guesses_a_password_has_to_wait(bed: ApiBed, user: str) -> None:
 
 
 @pytest.mark.usefixtures("carl", "window")
+def test_who_has_a_token_guesses_the_password_no_more_often(bed: ApiBed) -> None:
+    carl, path = bed.bearing(login(bed)["token"]), "/service-accounts/carl/password"
+    for _ in range(MOST_TOGETHER):
+        refusal(carl.put(path, json={"new_password": NEW, "current_password": "wrong"}), 422)
+    body = {"new_password": NEW, "current_password": PASSWORD}
+    assert int(carl.put(path, json=body).headers["retry-after"]) > 0
+    assert ask(bed).status_code == 200
+
+
+@pytest.mark.usefixtures("carl", "window")
 def test_a_stranger_does_not_lock_the_owner_out(bed: ApiBed) -> None:
     stranger = {"x_forwarded_for": "198.51.100.7"}
     for _ in range(MOST_TOGETHER):

@@ -43,6 +43,18 @@ def test_a_command_renews_the_login_that_is_kept(
     assert read_credentials(environ) == Credentials("http://api.test", "new", "r2")
 
 
+def test_a_login_is_kept_up_to_date_however_its_address_is_written(
+    raworc: Run, api: FakeApi, environ: dict[str, str]
+) -> None:
+    store_credentials(Credentials("http://api.test", "old", "r1"), environ)
+    environ["RAWORC_URL"] = "http://api.test/"
+    api.on("GET", "/spaces", httpx2.Response(401, json={}), httpx2.Response(200, json=[]))
+    new = httpx2.Response(200, json={"token": "new", "refresh_token": "r2"})
+    api.on("POST", "/auth/refresh", new)
+    assert raworc("spaces")[0] == 0
+    assert read_credentials(environ).refresh_token == "r2"
+
+
 @pytest.mark.parametrize("answer", [GONE, httpx2.Response(401, json={})])
 def test_logout_ends_the_login_here_and_there(
     raworc: Run, api: FakeApi, environ: dict[str, str], answer: httpx2.Response
