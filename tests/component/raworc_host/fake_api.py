@@ -36,6 +36,8 @@ class FakeApi:
         self.history: list[dict[str, Any]] = []
         self.claims = 0
         self.cancelled: set[str] = set()
+        self.polling = 0
+        """How many polls for a message wait for their answer."""
         self.is_released = False
         self.is_closing = False
         self.gives_next = True
@@ -120,7 +122,10 @@ class Handler(BaseHTTPRequestHandler):
         if self._is_faulty():
             return
         with self.api.changed:
+            self.api.polling += 1
+            self.api.changed.notify_all()
             self.api.changed.wait_for(lambda: self._something() or self.api.is_closing, 20)
+            self.api.polling -= 1
             if self.api.is_closing:
                 self.close_connection = True
             turn = self.api.take()

@@ -32,8 +32,7 @@ def test_a_session_is_hosted_over_tls_and_a_stop_does_not_wait_out_the_poll(
     pod = bed.start()
     for _ in range(2):
         assert bed.api.ask("long")["content"] == "long" * 100_000
-    polls = bed.api.count("next")
-    bed.api.wait_for(lambda: bed.api.count("next") >= polls)
+    bed.api.wait_for(lambda: bed.api.polling)
     begun = time.monotonic()
     pod.terminate()
     assert pod.wait(10) == 0
