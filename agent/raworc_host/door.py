@@ -19,6 +19,8 @@ from raworc_runner.stop import Stop
 
 _BACKLOG = 8
 _MAX_AGENTS = 256
+# A name is a label, and a runner cuts a profile itself: whoever says more is no runner of ours.
+_MAX_NAME, _MAX_PROFILE = 63, 8192
 _PROTOCOL = 1
 
 
@@ -68,9 +70,7 @@ class Runner:
     def _is_introduction(self, event: Event) -> bool:
         match event.get("type"):
             case "agent" if not self.is_ready:
-                if len(self.agents) == _MAX_AGENTS:
-                    raise FrameError(f"The image has more than {_MAX_AGENTS} agents.")
-                self.agents.append(Agent(str(event.get("name")), str(event.get("profile"))))
+                self._add(Agent(str(event.get("name")), str(event.get("profile"))))
             case "hello" if not self.is_ready:
                 if event.get("protocol") != _PROTOCOL:
                     raise FrameError(
@@ -80,6 +80,16 @@ class Runner:
             case _:
                 return False
         return True
+
+    def _add(self, agent: Agent) -> None:
+        if len(self.agents) == _MAX_AGENTS:
+            raise FrameError(f"The image has more than {_MAX_AGENTS} agents.")
+        if len(agent.name) > _MAX_NAME or len(agent.profile) > _MAX_PROFILE:
+            raise FrameError(
+                f"An agent's name has more than {_MAX_NAME} characters, "
+                f"or its profile more than {_MAX_PROFILE}."
+            )
+        self.agents.append(agent)
 
 
 def _filled(texts: Iterable[str]) -> Iterable[tuple[str, bool]]:

@@ -20,7 +20,7 @@ from raworc_host.platform_api import (
 from raworc_runner.journal import note
 
 # Beyond the running turn's grace: to bring its answer to a server that is away just now.
-_LAST_WORDS_SECONDS = 2.5
+LAST_WORDS_SECONDS = 2.5
 # Until a new session is mirrored the API server does not know it, and a client waits for it.
 _UNKNOWN_SECONDS = 1.0
 
@@ -109,7 +109,7 @@ class Host:
 
     def _deliver(self, answer: Answer) -> Message | None:
         """Post an answer until it is taken or refused, across outages of the API server."""
-        while time.monotonic() < self._stop.deadline + _LAST_WORDS_SECONDS:
+        while time.monotonic() < self._stop.deadline + LAST_WORDS_SECONDS:
             try:
                 return self._api.post_answer(answer)
             except (UnavailableError, RefusedError) as error:

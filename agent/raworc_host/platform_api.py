@@ -12,6 +12,7 @@ _BASE = "/api/v0/host"
 # Below the minute after which many a proxy ends a request that is silent.
 POLL_SECONDS = 55
 HEARTBEAT_SECONDS = 20
+RELEASE_SECONDS = 2.0
 _REQUEST_SECONDS = 10.0
 _ANSWER_SECONDS = 30.0
 _POLL_MARGIN_SECONDS = 10.0
@@ -87,7 +88,7 @@ class PlatformApi:
 
     def release(self) -> None:
         """Say that this pod hosts the session no longer."""
-        self._post("release", {}, timeout=2.0)
+        self._post("release", {}, timeout=RELEASE_SECONDS)
 
     def _post(
         self,

@@ -14,7 +14,7 @@ from raworc_runner.journal import note
 from raworc_runner.launcher import Folders, Launcher
 from raworc_runner.loaded_agents import LoadedAgents
 from raworc_runner.log_pump import LogPump
-from raworc_runner.protection import refuse_tracing
+from raworc_runner.protection import ImpairedError, leave, refuse_tracing
 from raworc_runner.reaper import Reaper
 from raworc_runner.runner import Runner
 from raworc_runner.session_volume import prepare
@@ -22,7 +22,7 @@ from raworc_runner.settings import Settings, from_environment
 from raworc_runner.stop import Stop
 
 # The host ends first, after the running turn; see its own grace.
-_GRACE_SECONDS = 28.0
+GRACE_SECONDS = 28.0
 # How often the host is looked for that is not there yet.
 _QUICK_SECONDS, _QUICK_TRIES, _PATIENT_SECONDS = 0.01, 300, 0.25
 
@@ -30,7 +30,7 @@ _QUICK_SECONDS, _QUICK_TRIES, _PATIENT_SECONDS = 0.01, 300, 0.25
 def main() -> int:
     """Serve one host after the other, until told to stop; return the exit code."""
     settings = from_environment(os.environ)
-    stop = Stop(_GRACE_SECONDS)
+    stop = Stop(GRACE_SECONDS)
     stop.install()
     agents = read_catalogue(settings.agents_dir.parent / "agents.json")
     pump = LogPump()
@@ -41,9 +41,13 @@ def main() -> int:
             host = Channel(connection.fileno(), connection.fileno())
             runner = Runner(host, agents, loaded, stop)
             runner.introduce()
-            if (expected := _expected(agents, settings.agent)) is not None:
-                runner.warm(expected.name)
-            runner.run()
+            try:
+                if (expected := _expected(agents, settings.agent)) is not None:
+                    runner.warm(expected.name)
+                runner.run()
+            except (ImpairedError, OSError, MemoryError) as error:
+                # Here, while the connection is still ours.
+                leave(error)
     pump.drain()
     return 0
 

@@ -14,6 +14,7 @@ from raworc_runner.channel import Channel
 from raworc_runner.log_files import LogFiles
 from raworc_runner.log_pump import LogPump, LogStream
 from raworc_runner.processes import MARK
+from raworc_runner.protection import Limits
 from raworc_runner.reaper import Reaper
 from raworc_runner.runtimes import command
 
@@ -50,9 +51,11 @@ class Launcher:
         self._reaper = reaper
         self._pump = pump
         self._started = 0
+        self._limits = Limits()
 
     def start(self, agent: Agent) -> AgentProcess:
-        """Start the process of an agent; an OSError says why that is not possible."""
+        """Start the process of an agent; an OSError or ImpairedError says why that fails."""
+        self._limits.insist()
         folder = self._folders.agents / agent.name
         arguments = command(agent, self._folders.runtimes, folder)
         orders, events, *outputs = (_pipe() for _ in range(2 + len(_STREAMS)))

@@ -41,9 +41,10 @@ class LogFiles:
     def _open_next(self) -> None:
         self.close()
         name = f"{self._agent}_{_timestamp()}_{self._stream}.log"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        # A new one: what agents have put in its place may be a pipe, at which everybody would wait.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         self._fd = os.open(self._folder / name, flags, 0o644)
-        self._written = os.fstat(self._fd).st_size
+        self._written = 0
         self._prune()
 
     def _prune(self) -> None:

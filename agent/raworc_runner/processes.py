@@ -5,12 +5,16 @@ are its own to change, parents are not. PID 1 adopts every orphan, so whatever d
 runner, but not from another loaded agent, belongs to the agent whose turn it is. Orphans of other
 agents are told by a mark in their environment; one that has none is taken for a stray.
 What ``kubectl exec`` starts does not descend from the runner, and stays.
+
+A look at /proc that fails raises OSError, for which the runner ends: agents can lower the number
+of its descriptors, and what is not seen would outlive its turn. (docs/decisions/0051)
 """
 
 import os
-import signal
 from collections.abc import Collection, Iterator
 from pathlib import Path
+
+from raworc_runner.protection import kill
 
 MARK = "RAWORC_AGENT_PROCESS"
 _MOST_ROUNDS = 20
@@ -24,13 +28,13 @@ def end_all(agent: int, mark: str, others: Collection[int], other_marks: Collect
     for _ in range(_MOST_ROUNDS):
         found = set(_belonging(agent, mark, others, other_marks)) - seen
         for pid in found:
-            _kill(pid)
+            kill(pid)
         if not found:
             return
         seen |= found
     if os.getpid() == 1:
         # Something starts processes faster than they are looked for: everything goes at once.
-        os.kill(-1, signal.SIGKILL)
+        kill(-1)
 
 
 def _belonging(
@@ -68,9 +72,10 @@ def _mark_of(pid: int) -> str:
 def _children() -> dict[int, list[int]]:
     """Return the children of every process that can be seen."""
     children: dict[int, list[int]] = {}
-    for folder in _PROC.glob("[0-9]*"):
-        if (parent := _parent(folder)) is not None:
-            children.setdefault(parent, []).append(int(folder.name))
+    # Not a glob, which takes a folder that cannot be read for an empty one.
+    for process in _PROC.iterdir():
+        if process.name.isdecimal() and (parent := _parent(process)) is not None:
+            children.setdefault(parent, []).append(int(process.name))
     return children
 
 
@@ -78,14 +83,7 @@ def _parent(process: Path) -> int | None:
     try:
         # The name before it is in parentheses, and may hold anything, parentheses included.
         stat = (process / "stat").read_bytes().rpartition(b")")[2]
-        state, parent = stat.split(None, 2)[:2]
-    except (OSError, ValueError):
+    except (FileNotFoundError, ProcessLookupError):
         return None
+    state, parent = stat.split(None, 2)[:2]
     return None if state == b"Z" else int(parent)
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return

@@ -38,10 +38,12 @@ class Reaper:
 
     def spawn(self, start: Callable[[], int]) -> tuple[int, Ending]:
         """Start a process with ``start``, which returns its id."""
+        # Made first: where there is no descriptor for it, nothing is started that nobody knows of.
+        ending = Ending()
         # Under the lock, so that a process which ends at once is known when it is reaped.
         with self._lock:
             pid = start()
-            ending = self._endings[pid] = Ending()
+            self._endings[pid] = ending
         self._started.set()
         if not self._thread.is_alive():
             self._thread.start()

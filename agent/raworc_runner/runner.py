@@ -22,6 +22,7 @@ from raworc_runner.catalogue import Agent
 from raworc_runner.channel import Channel, Event, FrameError, parts
 from raworc_runner.journal import note
 from raworc_runner.loaded_agents import LoadedAgents
+from raworc_runner.protection import ImpairedError
 from raworc_runner.stop import Stop
 
 PROTOCOL = 1
@@ -112,6 +113,9 @@ class Runner:
         except (KeyError, OSError) as error:
             self._fail(turn, "LoadFailed", f"The agent cannot be started: {error}")
             return None
+        except ImpairedError as error:
+            self._fail(turn, "LoadFailed", f"The agent cannot be started: {error} It is restarted.")
+            raise
         if process.is_ready:
             self._tell_loaded(turn)
         return process

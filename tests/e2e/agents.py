@@ -75,6 +75,23 @@ def process_message(message, context):
     yield "still here"
 """
 
+# Takes the runner's descriptors away for good, by which it would find what is to be killed.
+LOWERING = """
+import resource
+import signal
+import threading
+import time
+
+def process_message(message, context):
+    if message == "lower":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        # By now the runner waits for the agent, which takes one more than it needs to stop it.
+        time.sleep(0.5)
+        resource.prlimit(1, resource.RLIMIT_NOFILE, (3, 3))
+        threading.Event().wait()
+    return "still here"
+"""
+
 EXITING = """
 import os
 
@@ -91,6 +108,7 @@ MISBEHAVED = {
     "printing": PRINTING,
     "hanging": HANGING,
     "exiting": EXITING,
+    "lowering": LOWERING,
     "daemons": DAEMONS,
 }
 

@@ -21,9 +21,11 @@ def kill_container(kubectl: Kubectl, session: str, namespace: str, container: st
     subprocess.run(["docker", "exec", node, *command], check=True, timeout=30)  # noqa: S603, S607 - the engine that the path finds
 
 
-def run_beside_agents(kubectl: Kubectl, session: str, space: str, script: str) -> str:
+def run_beside_agents(
+    kubectl: Kubectl, session: str, space: str, script: str, container: str = "agent"
+) -> str:
     """Run a script in the container of a session's agents, and return what it printed."""
-    pod = (session, "-n", f"raworc-{space}", "-c", "agent")
+    pod = (session, "-n", f"raworc-{space}", "-c", container)
     return kubectl("exec", *pod, "--", "sh", "-c", script)
 
 
@@ -70,17 +72,36 @@ def test_what_an_agent_left_running_ends_with_the_turn_that_times_out(
     assert "4242" not in shown
 
 
-def test_the_agents_container_has_no_token(
+def test_an_agent_that_takes_the_runner_s_descriptors_ends_with_its_turn(
+    api: Client, kubectl: Kubectl, shared_space: str, new_session: NewSession
+) -> None:
+    session = new_session("lowering", busy_timeout_seconds=2)
+    failed = settled(api, api.post_message(session.id, "lower"))
+    assert failed.error
+    assert failed.error.reason == "BusyTimeout"
+    assert answer(api, api.post_message(session.id, "next")) == "still here"
+    shown = run_beside_agents(
+        kubectl, session.name, shared_space, "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"
+    )
+    assert shown.count("agents/lowering") == 1
+
+
+def test_the_agents_container_has_no_token_and_its_runner_is_out_of_reach(
     api: Client, kubectl: Kubectl, shared_space: str, new_session: NewSession
 ) -> None:
     session = new_session("daemons")
     assert answer(api, api.post_message(session.id, "hi")) == "still here"
+    # Into what is mounted too.
+    tokens = "find / -path /proc -prune -o -path /sys -prune -o -name token -print 2>/dev/null"
+    in_host = run_beside_agents(kubectl, session.name, shared_space, tokens, container="host")
+    assert "/secrets/raworc/token" in in_host
+    assert "/secrets/" not in run_beside_agents(kubectl, session.name, shared_space, tokens)
     found = run_beside_agents(
         kubectl,
         session.name,
         shared_space,
-        "find / -xdev -name 'token' -path '*secrets*' 2>/dev/null; ls /var/run/secrets "
-        "2>/dev/null; mv /run/raworc/host.sock /run/raworc/other 2>&1; true",
+        "mv /run/raworc/host.sock /run/raworc/other 2>&1; stat -c 'runner of %u' /proc/1/environ",
     )
     assert "Read-only file system" in found
-    assert "token" not in found
+    # The kernel gives to root what may not be traced.
+    assert "runner of 0\n" in found

@@ -3,6 +3,8 @@
 Every function here works on a session whose row the transaction has locked.
 """
 
+import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -123,8 +125,22 @@ def turn_view(db: Transaction, message: MessageRecord) -> TurnView:
             attempt=message.attempt,
             created_at=message.created_at,
         ),
-        history=[HistoryView(**one._asdict()) for one in earlier],
+        history=[HistoryView(**one._asdict()) for one in _fitting(earlier)],
     )
+
+
+def _fitting(earlier: Sequence[repository.Said]) -> Sequence[repository.Said]:
+    """Leave out the oldest, until the rest fits as JSON too.
+
+    Escaped, one byte may become six; and what a host cannot hold once, it cannot hold in any of the
+    session's next turns either.
+    """
+    left = _HISTORY_BYTES
+    for number, said in reversed(list(enumerate(earlier))):
+        left -= len(json.dumps(said.content))
+        if left < 0:
+            return earlier[number + 1 :]
+    return earlier
 
 
 def _change(session: SessionRecord, message: MessageRecord, status: MessageStatus) -> None:

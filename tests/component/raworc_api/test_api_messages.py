@@ -71,6 +71,19 @@ def test_an_answer_too_large_for_a_host_is_not_in_its_history(bed: ApiBed) -> No
     assert [one["content"] for one in turn["history"]] == ["next", "ok"]
 
 
+def test_a_history_is_bounded_by_what_it_takes_as_json(bed: ApiBed) -> None:
+    ann = bed.client("ann")
+    session, host = bed.session(ann, name="one"), bed.host("one")
+    for text in ("first", "second", "last"):
+        say(ann, session, text)
+    # Of control characters each takes six bytes, and of four MiB two such answers take more.
+    long = chr(0x1F600) + "\x01" * (400 * 1024)
+    turn = host.answer(host.take()["message"], long).json()["next"]
+    assert [one["content"] for one in turn["history"]] == ["first", long]
+    turn = host.answer(turn["message"], long).json()["next"]
+    assert [one["content"] for one in turn["history"]] == ["second", long]
+
+
 def test_more_messages_than_a_page_are_all_answered_and_all_listed(bed: ApiBed) -> None:
     ann = bed.client("ann")
     session, host = bed.session(ann, name="one"), bed.host("one")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,8 +20,10 @@ ROOT = Path(__file__).parents[3]
 AS_PID_1 = """
 import ctypes, os, sys
 ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
-os.execv(sys.executable, [sys.executable, "-I", "-S", sys.argv[1]])
+os.execv(sys.argv[1], sys.argv[1:])
 """
+# Of root's files only the group shows whether a process may be traced.
+_RUNNERS_GROUP = None if os.getuid() else 10001
 
 
 class Pod:
@@ -120,7 +123,10 @@ class Bed:
 
     def start_runner(self) -> subprocess.Popen[bytes]:
         """Start the agents' container."""
-        return self._start([sys.executable, "-c", AS_PID_1, str(self.runner)], self._of_runner())
+        # As in the image it is no Python of a venv, which would not look at the home.
+        python = str(Path(sys.executable).resolve())
+        command = [python, "-I", "-S", "-c", AS_PID_1, python, *_image_flags(), str(self.runner)]
+        return self._start(command, self._of_runner(), group=_RUNNERS_GROUP)
 
     def replace_runner(self, pod: Pod) -> None:
         """Kill all of the agents' container, and start it again, as the kubelet does."""
@@ -147,10 +153,17 @@ class Bed:
         self._running.close()
         rmtree(self.socket.parent)
 
-    def _start(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    def _start(
+        self, command: list[str], environment: dict[str, str], group: int | None = None
+    ) -> subprocess.Popen[bytes]:
         with (self.folder / "output").open("ab") as output:
             return subprocess.Popen(  # noqa: S603 - our own program
-                command, env=environment, stdout=output, stderr=output, cwd=self.folder
+                command,
+                env=environment,
+                stdout=output,
+                stderr=output,
+                cwd=self.folder,
+                group=group,
             )
 
     def _list(self, entry: Mapping[str, Any]) -> None:
@@ -181,6 +194,15 @@ class Bed:
             "RAWORC_SOCKET": str(self.socket),
             **self.environment,
         }
+
+
+def _image_flags() -> list[str]:
+    """Return how the image starts Python for the runner."""
+    dockerfile = (ROOT / "agent" / "Dockerfile").read_text()
+    (entrypoint,) = re.findall(r"^ENTRYPOINT (.+)$", dockerfile, re.MULTILINE)
+    python, *flags, folder = json.loads(entrypoint)
+    assert (python, folder) == ("/usr/bin/python3", "/opt/raworc/runner")
+    return list(flags)
 
 
 def _descendants(pid: int) -> list[int]:

@@ -1,21 +1,29 @@
 """What agents try against the host and the runner, and what becomes of it."""
 
+import json
 import os
 import signal
 import socket
+import stat
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tenacity import retry, stop_after_delay, wait_fixed
 from tests.component.raworc_host.session_bed import Bed, Pod
 from tests.component.raworc_host.test_agents_in_host import failure, wait_until_gone
+
+from raworc_runner.channel import encode
 
 HANDLER = "def process_message(message, context):\n    "
 
 
-def peak_kib(pod: Pod) -> int:
-    status = Path(f"/proc/{pod.host.pid}/status").read_text()
+def peak_kib(host: "subprocess.Popen[bytes]") -> int:
+    status = Path(f"/proc/{host.pid}/status").read_text()
     (peak,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
     return int(peak)
 
@@ -70,7 +78,7 @@ def test_an_agent_that_ignores_sigterm_is_killed_after_a_grace(bed: Bed) -> None
         f"{HANDLER}if message == 'good': return 'fine'\n"
         "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n    time.sleep(600)",
     )
-    bed.environment["RAWORC_BUSY_TIMEOUT_SECONDS"] = "0.5"
+    bed.environment["RAWORC_BUSY_TIMEOUT_SECONDS"] = "2"
     bed.start()
     assert failure(bed.api.ask("hang"))[0] == "BusyTimeout"
     assert bed.api.ask("good")["content"] == "fine"
@@ -85,7 +93,7 @@ def test_what_an_agent_started_in_a_session_of_its_own_dies_with_the_turn(bed: B
         "        subprocess.run(['sh', '-c', f'({command}) & echo $!'])\n"
         "    time.sleep(600)",
     )
-    bed.environment["RAWORC_BUSY_TIMEOUT_SECONDS"] = "1"
+    bed.environment["RAWORC_BUSY_TIMEOUT_SECONDS"] = "2"
     bed.start()
     assert failure(bed.api.ask("hang"))[0] == "BusyTimeout"
     pids = bed.logs("daemons_*_stdout.log").split()
@@ -104,7 +112,7 @@ def test_what_other_agents_started_stays(bed: Bed) -> None:
         "        text=True).stdout.strip()",
     )
     bed.agent("slow", f"import time\n{HANDLER}time.sleep(600)")
-    bed.environment["RAWORC_BUSY_TIMEOUT_SECONDS"] = "1"
+    bed.environment["RAWORC_BUSY_TIMEOUT_SECONDS"] = "2"
     bed.start()
     pid = int(bed.api.ask("go", agent="server")["content"])
     assert failure(bed.api.ask("go", agent="slow"))[0] == "BusyTimeout"
@@ -143,9 +151,12 @@ def test_an_agent_that_connects_to_the_socket_is_turned_away(bed: Bed) -> None:
 def test_an_agent_cannot_trace_the_runner(bed: Bed) -> None:
     bed.example("echo")
     pod = bed.start()
-    # Files of a process that may not be traced belong to root; here everything does, so look at
-    # what the kernel says: its memory has no owner but root.
-    assert Path(f"/proc/{pod.runner.pid}/environ").stat().st_uid == 0
+    proc = Path(f"/proc/{pod.runner.pid}")
+    status = dict(line.split(":\t", 1) for line in (proc / "status").read_text().splitlines())
+    assert (status["Uid"].split()[0], status["Gid"].split()[0]) != ("0", "0")
+    # The kernel gives the files of a process that may not be traced to root and to root's group.
+    files = (proc / "environ").stat()
+    assert (files.st_uid, files.st_gid) == (0, 0)
     assert bed.api.ask("hi")["content"] == "hi"
 
 
@@ -167,48 +178,123 @@ def test_an_agent_that_writes_rubbish_to_its_channel_fails_its_turn(bed: Bed, ru
     )
     bed.start()
     reason, words = failure(bed.api.ask("bad"))
-    assert (reason, "not a frame" in words) == ("AgentError", True), words
+    assert (reason, "other than a frame" in words) == ("AgentError", True), words
     assert bed.api.ask("good")["content"] == "fine"
 
 
+def introduction(name: str = "a", profile: str = "") -> bytes:
+    return encode({"type": "agent", "name": name, "profile": profile})
+
+
 @pytest.mark.parametrize(
-    "sent",
+    ("sent", "words"),
     [
-        b"\xff" * 100,
-        (2).to_bytes(4, "big") + b"[]",
-        (262144).to_bytes(4, "big") + b"[" * 262144,
+        (b"\xff" * 100, "A frame of 4294967295 bytes came"),
+        ((2).to_bytes(4, "big") + b"[]", "not a JSON object"),
+        ((262144).to_bytes(4, "big") + b"[" * 262144, "too deep"),
+        (encode({"type": "hello", "protocol": 2}), "of another version of Raworc"),
+        (introduction() * 257, "more than 256 agents"),
+        (introduction("a" * 64), "name has more than 63 characters"),
+        (introduction(profile="x" * 8193), "its profile more than 8192"),
     ],
+    ids=["length", "array", "deep", "version", "agents", "name", "profile"],
 )
 def test_a_runner_that_makes_no_sense_is_left_and_the_next_one_serves(
-    bed: Bed, sent: bytes
+    bed: Bed, sent: bytes, words: str
 ) -> None:
     bed.example("echo")
-    host = bed.start_host()
-    while not bed.socket.exists():
-        assert host.poll() is None
-    with socket.socket(socket.AF_UNIX) as forged:
-        forged.connect(str(bed.socket))
+    with forging(bed) as (host, forged):
         forged.sendall(sent)
         assert forged.recv(10) == b""
-    pod = Pod(host, bed.start_runner())
+        assert words in bed.output()
+        runner = bed.start_runner()
+        try:
+            assert bed.api.ask("hi")["content"] == "hi"
+        finally:
+            Pod(host, runner).end()
+
+
+def test_introductions_as_long_as_they_may_be_cost_the_host_little(bed: Bed) -> None:
+    with forging(bed) as (host, forged):
+        forged.sendall(introduction("a" * 63, chr(0x1F30D) * 8192) * 256)
+        forged.sendall(encode({"type": "hello", "protocol": 1}))
+        bed.api.wait_for(lambda: bed.api.claims)
+        assert peak_kib(host) < 32 * 1024
+
+
+@contextmanager
+def forging(bed: Bed) -> Iterator[tuple[subprocess.Popen[bytes], socket.socket]]:
+    """Connect to a host in a runner's place."""
+    host = bed.start_host()
     try:
-        assert bed.api.ask("hi")["content"] == "hi"
+        with connected(bed) as forged:
+            yield host, forged
     finally:
-        pod.end()
+        host.kill()
+        host.wait(5)
+
+
+@retry(stop=stop_after_delay(10), wait=wait_fixed(0.02), reraise=True)
+def connected(bed: Bed) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.settimeout(10)
+        connection.connect(str(bed.socket))
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+def test_the_socket_is_open_to_the_agents_group_alone(bed: Bed) -> None:
+    with forging(bed):
+        assert stat.S_IMODE(bed.socket.stat().st_mode) == 0o660
 
 
 def test_a_flood_of_pieces_ends_in_a_failure_and_costs_the_host_little(bed: Bed) -> None:
     bed.agent("flood", f"{HANDLER}while True: yield 'x' * 30_000")
     pod = bed.start()
     assert failure(bed.api.ask("go", seconds=30))[0] == "AnswerTooLarge"
-    assert peak_kib(pod) < 64 * 1024
+    assert peak_kib(pod.host) < 64 * 1024
 
 
 def test_an_answer_of_16_mib_costs_the_host_at_most_64_mib(bed: Bed) -> None:
     bed.agent("long", f"{HANDLER}return chr(0x1F30D) * (4 * 1024**2)")
     pod = bed.start()
     assert len(bed.api.ask("go", seconds=30)["content"]) == 4 * 1024**2
-    assert peak_kib(pod) < 64 * 1024
+    assert peak_kib(pod.host) < 64 * 1024
+
+
+@pytest.mark.parametrize(
+    "content",
+    [chr(0x1F30D) + "x" * 4_100_000, "\x01" * 690_000, '"' * 2_000_000],
+    ids=["wide", "control", "quotes"],
+)
+def test_the_longest_history_costs_the_host_at_most_64_mib(bed: Bed, content: str) -> None:
+    bed.agent("size", f"{HANDLER}return str(len(context['history'][0]['content']))")
+    # So much the API server gives a host, as JSON.
+    assert 3.8 * 1024**2 < len(json.dumps(content)) < 4 * 1024**2
+    bed.api.history = [{"role": "agent", "content": content}]
+    pod = bed.start()
+    assert bed.api.ask("go", seconds=30)["content"] == str(len(content))
+    assert peak_kib(pod.host) < 64 * 1024
+
+
+def test_a_runner_whose_limits_an_agent_has_changed_ends_and_the_next_one_serves(bed: Bed) -> None:
+    bed.agent(
+        "lowering",
+        "import os, resource\n"
+        f"{HANDLER}resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (100, 100))\n"
+        "    return 'lowered'",
+    )
+    bed.example("echo")
+    pod = bed.start()
+    assert bed.api.ask("go", agent="lowering")["content"] == "lowered"
+    reason, words = failure(bed.api.ask("hi", agent="echo"))
+    assert (reason, "An agent has changed RLIMIT_NOFILE" in words) == ("LoadFailed", True), words
+    assert pod.runner.wait(10) == 1
+    pod.runner = bed.start_runner()
+    assert bed.api.ask("hi", agent="echo")["content"] == "hi"
 
 
 def test_a_failure_that_the_api_server_refuses_is_not_run_again(bed: Bed) -> None:

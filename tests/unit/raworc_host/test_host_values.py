@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tests.unit.raworc_operator.samples import SETTINGS, view
 
 from raworc_host.backoff import Backoff
 from raworc_host.conversation import (
@@ -15,9 +16,14 @@ from raworc_host.conversation import (
     Message,
     order_of,
 )
+from raworc_host.host import LAST_WORDS_SECONDS
+from raworc_host.platform_api import RELEASE_SECONDS
 from raworc_host.settings import from_environment
 from raworc_host.spool import Spool
 from raworc_host.turn import describe_ending
+from raworc_operator.sessions.pod import session_pod
+from raworc_runner import stop
+from raworc_runner.__main__ import GRACE_SECONDS as RUNNER_GRACE_SECONDS
 
 MESSAGE = {"id": "m", "content": "hi", "created_at": "2030", "attempt": 2}
 
@@ -28,6 +34,13 @@ def test_settings_have_the_values_of_the_pod_where_nothing_is_set() -> None:
     assert settings.authorities is None
     assert str(settings.socket) == "/run/raworc/host.sock"
     assert settings.busy_timeout_seconds == 600
+
+
+def test_the_last_answer_the_release_and_the_agents_end_within_the_pod_s_grace() -> None:
+    grace = session_pod(view(), SETTINGS)["spec"]["terminationGracePeriodSeconds"]
+    assert stop.GRACE_SECONDS >= 20, "an agent has most of it to end its turn"
+    assert grace >= stop.GRACE_SECONDS + LAST_WORDS_SECONDS + RELEASE_SECONDS
+    assert stop.GRACE_SECONDS + LAST_WORDS_SECONDS <= RUNNER_GRACE_SECONDS <= grace - 1
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "ten"])
