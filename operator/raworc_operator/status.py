@@ -45,5 +45,11 @@ def _former(written: Iterable[Any]) -> list[Condition]:
 
 
 def status_patch(owner: Manifest, status: Wire) -> Manifest:
-    """Return the merge patch from the status as it is to ``status``; empty if it is the same."""
-    return merge_patch(owner.get("status") or {}, dump(status))
+    """Return the merge patch from the status as it is to ``status``; empty if it is the same.
+
+    What a later version wrote into fields that this one does not have stays.
+    """
+    known = {field.alias for field in type(status).model_fields.values()}
+    written = owner.get("status") or {}
+    former = {name: value for name, value in written.items() if name in known}
+    return merge_patch(former, dump(status))

@@ -1,5 +1,6 @@
 """The release goes on to another version and back, while sessions live."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,11 +9,13 @@ from pathlib import Path
 import pytest
 from tests.e2e.conftest import Connect, NewSession
 from tests.e2e.helm import Helm
-from tests.e2e.kubectl import SYSTEM, Kubectl
+from tests.e2e.kubectl import SYSTEM, Kubectl, Manifest
+from tests.e2e.neighbours import RESTRICTED_CONTAINER, RESTRICTED_POD
 from tests.e2e.progress import await_state
 from tests.e2e.talk import Talk
 from tests.e2e.waiting import BUILT
 
+from raworc.client import Client
 from raworc_crds import __version__
 
 NEXT_VERSION = Path(__file__).parents[2] / "hack" / "next-version"
@@ -83,3 +86,56 @@ def test_sessions_go_on_with_the_next_version_and_with_the_one_before(
             closed.goes_on(api)
             assert seen_by(kubectl, shared_space, __version__) == built
     assert (kubectl.read(*pod) or {})["metadata"]["uid"] == before["metadata"]["uid"]
+
+
+@contextmanager
+def without_operator(kubectl: Kubectl) -> Iterator[None]:
+    """Stop the operator for a while."""
+    scale = ("scale", "deployment/raworc-operator", "-n", SYSTEM)
+    kubectl(*scale, "--replicas=0")
+    try:
+        pods = ("pods", "-n", SYSTEM, "-l", "app.kubernetes.io/component=operator")
+        kubectl.wait(pods, "delete")
+        yield
+    finally:
+        kubectl(*scale, "--replicas=1")
+
+
+def pod_of_one_container(pod: Manifest) -> Manifest:
+    """Make of a session's pod one as version 0.1.0 made them; it only waits."""
+    metadata = {
+        key: pod["metadata"][key] for key in ("name", "namespace", "labels", "ownerReferences")
+    }
+    (image,) = [one["image"] for one in pod["spec"]["containers"] if one["name"] == "agent"]
+    host = {"name": "host", "image": image, "command": ["sleep", "infinity"]}
+    spec = {
+        "serviceAccountName": pod["spec"]["serviceAccountName"],
+        "automountServiceAccountToken": False,
+        "imagePullSecrets": pod["spec"]["imagePullSecrets"],
+        "terminationGracePeriodSeconds": 1,
+        "securityContext": RESTRICTED_POD,
+        "containers": [{**host, "securityContext": RESTRICTED_CONTAINER}],
+    }
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
+def test_a_pod_of_one_container_is_replaced_and_its_session_goes_on(
+    api: Client, kubectl: Kubectl, shared_space: str, new_session: NewSession
+) -> None:
+    talk = Talk.begin(api, new_session("memory"), "herons fish")
+    target = ("pod", talk.session.name, "-n", f"raworc-{shared_space}")
+    with without_operator(kubectl):
+        made = kubectl.read(*target) or {}
+        kubectl("delete", *target)
+        kubectl.apply(pod_of_one_container(made))
+        kubectl.wait(target, "condition=Ready")
+        # So that its image counts as one of 0.1.0.
+        unknown = json.dumps({"status": {"build": {"operatorVersion": None}}})
+        space = ("space", shared_space, "--subresource=status", "--type=merge")
+        kubectl("patch", *space, "-p", unknown)
+    talk.goes_on(api)
+    found = kubectl.read(*target) or {}
+    assert [one["name"] for one in found["spec"]["containers"]] == ["host", "agent"]
+    chosen = f"--field-selector=reason=PodReplaced,involvedObject.name={talk.session.name}"
+    told = kubectl.every("events", "-n", f"raworc-{shared_space}", chosen)
+    assert ["PodOutdated" in event["message"] for event in told] == [True]

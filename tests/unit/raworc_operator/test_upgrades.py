@@ -152,6 +152,15 @@ def test_an_image_that_is_of_use_after_all_wakes_those_who_waited_for_it(bed: Be
     assert bed.woken() == {"talk"}
 
 
+def test_what_a_later_version_wrote_into_a_status_stays(bed: Bed) -> None:
+    former = left(OTHER, bed.sources.base_images)
+    former["status"]["mood"] = "calm"
+    bed.cluster.have(former, session({"mood": "calm", "podName": "of-before"}))
+    assert bed.space()["mood"] == "calm"
+    status = bed.session()
+    assert (status["mood"], status["podName"]) == ("calm", "talk")
+
+
 def test_a_session_without_a_pod_waits_until_its_space_is_built_anew(bed: Bed) -> None:
     bed.cluster.have(left(None, BASE_IMAGES), session(), claim())
     assert reasons(bed.session())["Ready"] == "SpaceNotBuilt"
