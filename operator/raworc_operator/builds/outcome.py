@@ -18,6 +18,8 @@ from raworc_sources.checkout.layout import FAILED_STEP, USER_ERROR_EXIT
 
 # Of a longer log the kubelet keeps the end, which begins somewhere in a line.
 _MAX_LOG_BYTES = 2048
+# With the agent and its step before it, it fits into a condition.
+_MAX_REST = 1536
 _NEVER_MADE = "ContainerStatusUnknown"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 # How a script of the Dockerfile says where it failed.
@@ -112,9 +114,12 @@ def _container_failure(ended: Mapping[str, Any]) -> Outcome:
 
 
 def _with_step_first(message: str) -> str:
-    """Put which agent failed, and in which step, before what its program had to say of it."""
+    """Put which agent failed, and in which step, before the end of what its program said."""
     step = _STEP.search(message)
-    return f"{step[0]}\n{message.replace(step[0], '', 1).strip()}" if step else message
+    if step is None:
+        return message
+    rest = message.replace(step[0], "", 1).strip()
+    return f"{step[0]}\n{rest[-_MAX_REST:]}"
 
 
 def _without_progress(log: str) -> str:

@@ -264,6 +264,15 @@ def test_the_agent_and_its_step_come_before_what_a_program_said() -> None:
     )
 
 
+def test_the_agent_and_its_step_are_not_cut_off_by_a_long_log() -> None:
+    log = f"{'x' * 1900}\nAgent 'a' failed in step 'npm ci'.\nerror"
+    ended = {"exitCode": 1, "message": log}
+    message = build_outcome(job(Failed="backoff"), [pod("1", kaniko=ended)]).message
+    assert message.startswith("Agent 'a' failed in step 'npm ci'.\nxxx")
+    assert message.endswith("\nerror")
+    assert len(message) < 1700
+
+
 def test_the_newest_pod_speaks_for_a_build() -> None:
     pods = [
         pod("1", kaniko={"exitCode": 1, "message": "first"}),
