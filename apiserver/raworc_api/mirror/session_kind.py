@@ -164,8 +164,11 @@ class SessionKind:
         self, db: Session, record: SessionRecord, manifest: Manifest, now: datetime
     ) -> None:
         """Take over what the operator saw."""
-        del db, now
+        del now
         status = manifest.get("status") or {}
+        if status.get("host") != _host_report(record) and not record.deleting:
+            # As after an upgrade from a version that reported elsewhere.
+            outbox.report(db, self.resource.name, record.space, record.name)
         own = own_condition(record.conditions)
         record.status = status
         # A newer operator may know longer words than the column is wide.

@@ -111,6 +111,24 @@ def test_a_silent_host_is_reported_and_the_state_left_to_the_operator(bed: Mirro
     assert bed.cluster.read(session_key())["status"] == silent
 
 
+def test_a_report_that_the_cluster_lacks_is_made_again(bed: MirrorBed) -> None:
+    bed.add_session()
+    bed.settle()
+    with bed.database() as db:
+        session = db.exec(select(SessionRecord)).one()
+        session.host_pod_uid, session.host_state = "pod-1", "idle"
+        db.commit()
+    bed.cluster.pods[NAMESPACE, "one"] = "pod-1"
+    # The version before wrote it elsewhere; the next leader lists all objects.
+    bed.restart()
+    bed.hear()
+    assert bed.waiting() == [ONE]
+    bed.exporter.export(ONE)
+    assert bed.cluster.read(session_key())["status"]["host"]["podUid"] == "pod-1"
+    bed.hear()
+    assert bed.waiting() == []
+
+
 def test_the_annotation_of_the_version_before_goes_with_the_next_change(bed: MirrorBed) -> None:
     bed.add_session()
     bed.settle()
