@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.e2e.conftest import Connect, NewSession
+from tests.e2e.conftest import Connect, FreshName, NewSession
 from tests.e2e.helm import Helm
-from tests.e2e.kubectl import SYSTEM, Kubectl, Manifest
+from tests.e2e.kubectl import SYSTEM, Kubectl, Manifest, RefusedByClusterError
+from tests.e2e.manifests import session_manifest, space_manifest
 from tests.e2e.neighbours import RESTRICTED_CONTAINER, RESTRICTED_POD
 from tests.e2e.progress import await_state
 from tests.e2e.talk import Talk
-from tests.e2e.waiting import BUILT
+from tests.e2e.waiting import BUILT, SOON, STARTED, eventually
 
 from raworc.client import Client
 from raworc_crds import __version__
@@ -21,6 +22,9 @@ from raworc_crds import __version__
 NEXT_VERSION = Path(__file__).parents[2] / "hack" / "next-version"
 # What hack/next-version adds to the schema, and the number that it gives itself.
 NEXT, REVISION = "99.0.0", "9999"
+# What the definitions of a next version may have.
+FIELD = {"mood": "calm"}
+DEFINITIONS = ("spaces", "agentsessions")
 
 
 def in_database(kubectl: Kubectl, sql: str) -> str:
@@ -86,6 +90,65 @@ def test_sessions_go_on_with_the_next_version_and_with_the_one_before(
             closed.goes_on(api)
             assert seen_by(kubectl, shared_space, __version__) == built
     assert (kubectl.read(*pod) or {})["metadata"]["uid"] == before["metadata"]["uid"]
+
+
+@contextmanager
+def wider_definitions(kubectl: Kubectl) -> Iterator[None]:
+    """Have the definitions of a next version, with a field more in spec and status, for a while."""
+    fields = [
+        f"/spec/versions/0/schema/openAPIV3Schema/properties/{part}/properties/mood"
+        for part in ("spec", "status")
+    ]
+    added = [{"op": "add", "path": path, "value": {"type": "string"}} for path in fields]
+    _patch_definitions(kubectl, added)
+    try:
+        eventually(lambda: _are_served(kubectl), "the field served", SOON)
+        yield
+    finally:
+        _patch_definitions(kubectl, [{"op": "remove", "path": path} for path in fields])
+
+
+def _patch_definitions(kubectl: Kubectl, patch: list[Manifest]) -> None:
+    for plural in DEFINITIONS:
+        kubectl("patch", "crd", f"{plural}.raworc.dev", "--type=json", "-p", json.dumps(patch))
+
+
+def _are_served(kubectl: Kubectl) -> bool:
+    try:
+        return all(kubectl("explain", f"{plural}.status.mood") for plural in DEFINITIONS)
+    except RefusedByClusterError:
+        return False
+
+
+def test_what_a_next_version_wrote_into_spec_and_status_is_kept(
+    api: Client, kubectl: Kubectl, fresh_space: FreshName
+) -> None:
+    name = fresh_space()
+    space, session = ("space", name), ("agentsession", "talk", "-n", f"raworc-{name}")
+
+    def shown(target: tuple[str, ...]) -> Manifest:
+        found = kubectl.read(*target) or {}
+        return {"spec": found["spec"], "status": found["status"]}
+
+    with wider_definitions(kubectl):
+        kubectl.apply({**space_manifest(name), "spec": {"agents": [], **FIELD}})
+        kubectl.wait(space, "condition=NamespaceReady")
+        talk = session_manifest("talk", name)
+        kubectl.apply({**talk, "spec": {**talk["spec"], "closed": True, **FIELD}})
+        kubectl.wait(session, "jsonpath={.status.state}=closed")
+        for target in (space, session):
+            status = json.dumps({"status": FIELD})
+            kubectl("patch", *target, "--subresource=status", "--type=merge", "-p", status)
+        (imported,) = eventually(lambda: list(api.list_sessions(space=name)), "import", STARTED)
+        api.request("PATCH", f"/spaces/{name}", {"description": "by rest"})
+        api.restore_session(imported.id)
+        kubectl.wait(space, "jsonpath={.status.observedGeneration}=2")
+        kubectl.wait(session, "jsonpath={.status.observedGeneration}=2")
+        for target, wish in ((space, {"description": "by rest"}), (session, {"space": name})):
+            assert shown(target)["spec"].items() >= {**wish, **FIELD}.items()
+            assert shown(target)["status"].items() >= FIELD.items()
+        kubectl("delete", *space)
+        kubectl.wait_gone("namespace", f"raworc-{name}")
 
 
 @contextmanager
