@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlalchemy.dialects.mysql import insert
 from sqlmodel import Session, col, select
 
@@ -19,7 +19,7 @@ from raworc_api.mirror.outbox import RecordKey
 from raworc_api.sessions.tables import SessionRecord
 from raworc_api.spaces.tables import SpaceRecord
 from raworc_crds.names import image_repository
-from raworc_crds.space import Build, SpaceStatus
+from raworc_crds.space import Build, BuildState, SpaceStatus
 from raworc_kube.objects import SESSION, SPACE, Key, Manifest
 
 KUBECTL = "kubectl"
@@ -202,5 +202,21 @@ def _record_build(db: Session, space: str, build: Build) -> None:
         "agents": [{"name": agent.name, "commit": agent.commit} for agent in build.agents],
         "error": failure if build.reason or build.message else None,
     }
+    _end_builds_before(db, space, started_at)
     row = insert(BuildRecord).values(space=space, build_id=build.id, started_at=started_at, **facts)
     db.connection().execute(row.on_duplicate_key_update(facts))
+
+
+def _end_builds_before(db: Session, space: str, started_at: datetime) -> None:
+    """End older builds in the records: the status tells of the newest only."""
+    is_left = (
+        col(BuildRecord.space) == space,
+        col(BuildRecord.started_at) < started_at,
+        col(BuildRecord.status).in_([BuildState.PENDING, BuildState.BUILDING]),
+    )
+    ended = {
+        "status": str(BuildState.FAILED),
+        "completed_at": started_at,
+        "error": {"reason": "Superseded", "message": "A newer build took its place."},
+    }
+    db.connection().execute(update(BuildRecord).where(*is_left).values(ended))

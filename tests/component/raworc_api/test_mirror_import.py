@@ -296,6 +296,22 @@ def test_builds_are_recorded_as_they_go(bed: MirrorBed) -> None:
     assert second.started_at.hour == 11
 
 
+def test_a_build_that_a_newer_one_replaced_is_ended(bed: MirrorBed) -> None:
+    bed.add_space()
+    bed.settle()
+    for number in (1, 2):
+        build = {"id": f"b{number}", "key": "k", "state": "building", "agents": []}
+        started = f"2026-01-01T10:0{number}:00Z"
+        bed.cluster.set_status(space_key(), build=build | {"startTime": started})
+        bed.hear()
+    with bed.database() as db:
+        first, second = db.exec(select(BuildRecord).order_by("started_at"))
+    assert (first.status, second.status) == ("failed", "building")
+    assert first.completed_at == second.started_at
+    assert first.error is not None
+    assert first.error["reason"] == "Superseded"
+
+
 def test_a_space_goes_with_all_that_is_only_the_apis(bed: MirrorBed) -> None:
     bed.add_space()
     bed.settle()
