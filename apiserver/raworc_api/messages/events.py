@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 from sse_starlette import ServerSentEvent
 
 from raworc_api.accounts.authentication import Authentication
-from raworc_api.core.database import Database
+from raworc_api.core.database import UNAVAILABLE, Database
 from raworc_api.core.permissions import Caller
 from raworc_api.core.problems import ForbiddenProblem, NotFoundProblem, UnauthenticatedProblem
 from raworc_api.core.threads import Threads
@@ -26,7 +27,10 @@ _GATHER_SECONDS = 0.05
 _BATCH_ROWS = 200
 # What a reader that does not read keeps here, until it is given up.
 _BATCH_BYTES = 512 * 1024
+_AWAY_SECONDS = 1.0
 _PERMISSION = ("messages", "list")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,14 @@ class EventService:
             while not self.stopping.is_set():
                 # Pieces carry what they tell: for them alone nobody has to look.
                 if is_due:
-                    look = await self.threads.run(self._look, stream)
+                    try:
+                        look = await self.threads.run(self._look, stream)
+                    except UNAVAILABLE as error:
+                        logger.warning(
+                            "Session %s is looked at later: %s", stream.session_id, error
+                        )
+                        await asyncio.sleep(_AWAY_SECONDS)
+                        continue
                     if look is None:
                         return
                     for event in _told(stream, look):

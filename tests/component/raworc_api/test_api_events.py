@@ -1,6 +1,7 @@
 """The event stream of a session: nothing lost, nothing twice, and an end when there is one."""
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,12 +12,14 @@ from typing import Any, NamedTuple
 import httpx2
 import pytest
 from sqlalchemy import Engine, delete, update
+from sqlalchemy.exc import OperationalError
 from sqlmodel import col
 from tests.support.api_bed import ApiBed, refusal, running_replicas, say
 from tests.support.memory_cluster import MemoryCluster
 
 from raworc_api.accounts.tables import Account, RoleBinding
 from raworc_api.core.wake import ACCOUNT
+from raworc_api.messages.events import EventService
 
 
 class Event(NamedTuple):
@@ -234,6 +237,26 @@ def test_a_stop_ends_streams_and_polls_at_once(
             assert {event.kind for event in stream.all()} <= {"session"}
             assert polling.result().status_code in {204, 503}
         here.close()
+
+
+def test_a_stream_outlives_a_database_that_is_away(
+    bed: ApiBed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = bed.client("ann")
+    session = bed.session(ann)
+    changes, is_asked = EventService._changes, threading.Event()
+
+    def be_away(*_: object) -> None:
+        is_asked.set()
+        raise OperationalError("SELECT", {}, Exception("2013 gone"))
+
+    with following(ann, session) as stream:
+        stream.until("session")
+        monkeypatch.setattr(EventService, "_changes", be_away)
+        say(ann, session, "hello")
+        assert is_asked.wait(10)
+        monkeypatch.setattr(EventService, "_changes", changes)
+        stream.until("message", content="hello")
 
 
 def test_a_reader_that_does_not_read_is_let_go(
