@@ -3,8 +3,8 @@
 FastAPI parses the body first and asks dependencies afterwards, so whoever could connect could make
 the server parse 44 MiB of JSON. A guarded route turns that around: (1) what the route demands
 (one ``Demand`` among its dependencies, found when the route is made) is asked with the headers
-alone; (2) the body is read, within the limit of the route (``BodyLimit``), its time, and, where
-it may be larger than most, one at a time; (3) FastAPI does the rest, and the demand as a
+alone; (2) the body is read, within the limit of the route (``BodyLimit``) and its time; (3)
+FastAPI does the rest, with bodies that are larger than most one at a time, and the demand as a
 dependency only returns the caller that was found. A route without a demand cannot be made.
 
 Route functions that block run in the pool of the application that serves them
@@ -80,7 +80,6 @@ class GuardedRoute(APIRoute):
         handle = super().get_route_handler()
         demand = _demand(self)
         limit = _limit(self)
-        is_large = limit > MAX_BODY
         has_body = self.body_field is not None
 
         async def guarded(request: Request) -> Response:
@@ -88,9 +87,12 @@ class GuardedRoute(APIRoute):
             _threads.set(request.app.state.threads)
             if not has_body:
                 return await handle(request)
+            bounded = await read_body(request, limit)
+            is_large = len(await bounded.body()) > MAX_BODY
             # Parsed, a body of 48 MiB takes some 200 MiB: two of them at once would be too many.
+            # Nobody waits while a body arrives: one that stalls would hold back all others.
             async with request.app.state.large_bodies if is_large else nullcontext():
-                return await handle(await read_body(request, limit))
+                return await handle(bounded)
 
         return guarded
 

@@ -17,6 +17,8 @@ MAX_BODY = 2 * MEBIBYTE
 # An answer of 16 MiB, as JSON: many of its characters may be escaped.
 MAX_ANSWER_BODY = 48 * MEBIBYTE
 _BODY_SECONDS = 30
+# Validating holds the interpreter: hundreds of thousands of fields would stop it for seconds.
+_MAX_VALUES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +48,30 @@ class BoundedRequest(Request):
             yield piece
 
     async def json(self) -> Any:  # noqa: ANN401 - whatever was sent
-        """Parse the body, unless it is nested deeper than the parser goes."""
+        """Parse the body, unless it is nested deeper than the parser goes, or of too many parts."""
         try:
-            return await super().json()
+            content = await super().json()
         except RecursionError:
             # FastAPI lets only its own exception through while it reads a body.
             raise HTTPException(HTTPStatus.BAD_REQUEST, "The body is nested too deep.") from None
+        if _has_more_values(content, _MAX_VALUES):
+            text = f"The body must hold at most {_MAX_VALUES} values."
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)
+        return content
 
     def _check(self, received: int) -> None:
         if received > self.limit:
             raise TooLargeProblem(f"The body must be at most {self.limit} bytes.")
+
+
+def _has_more_values(content: Any, most: int) -> bool:  # noqa: ANN401 - whatever was sent
+    count, waiting = 0, [content]
+    while waiting and count <= most:
+        value = waiting.pop()
+        if isinstance(value, dict | list):
+            count += len(value)
+            waiting += value.values() if isinstance(value, dict) else value
+    return count > most
 
 
 async def read_body(request: Request, limit: int) -> Request:

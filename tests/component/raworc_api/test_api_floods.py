@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from tests.support.api_bed import ApiBed, refusal
+from tests.support.api_bed import ApiBed, refusal, say
 
 from raworc_api.core.database import (
     HOST_THREADS,
@@ -69,6 +69,43 @@ def test_an_answer_may_be_large_and_other_bodies_of_hosts_may_not(bed: ApiBed) -
     refusal(host.http.post("/host/pieces", content=b" " * (3 * MEBIBYTE), headers=JSON), 413)
     refusal(host.http.post("/host/answers", content=b" " * (3 * MEBIBYTE), headers=JSON), 400)
     refusal(host.http.post("/host/answers", content=b" " * (49 * MEBIBYTE), headers=JSON), 413)
+
+
+def test_an_answer_that_stalls_holds_back_no_other(bed: ApiBed) -> None:
+    ann = bed.client("ann")
+    slow, quick = (bed.session(ann, name=name) for name in ("slow", "quick"))
+    slow_host, quick_host = bed.host("slow"), bed.host("quick")
+    say(ann, slow, "hello")
+    say(ann, quick, "hello")
+    slow_host.take()
+    question = quick_host.take()["message"]
+    token = slow_host.http.headers["Authorization"]
+    parts = urlsplit(bed.replicas[0].hosts_url)
+    head = ["POST /api/v0/host/answers HTTP/1.1", "Host: x", "Content-Type: application/json"]
+    with socket.create_connection((parts.hostname, parts.port or 0), timeout=10) as raw:
+        length = f"Content-Length: {3 * MEBIBYTE}"
+        raw.sendall("\r\n".join([*head, f"Authorization: {token}", length, "", "{"]).encode())
+        # Its client waits for less than the time that the other may take.
+        assert quick_host.answer(question).is_success
+
+
+def test_a_body_of_very_many_values_is_refused(bed: ApiBed) -> None:
+    ann = bed.client("ann")
+    path = f"/sessions/{bed.session(ann)}/messages"
+    fields = ",".join(f'"{number:x}": 1' for number in range(100_000))
+    for body in (
+        "{" + fields + "}",
+        '{"content": "x", "metadata": {"a": [' + "0," * 100_000 + "0]}}",
+    ):
+        problem = refusal(ann.post(path, content=body, headers=JSON), 413)
+        assert problem["detail"] == "The body must hold at most 10000 values."
+
+
+def test_of_many_errors_some_are_named(bed: ApiBed) -> None:
+    ann = bed.client("ann")
+    body = {"content": "x", **{f"unknown{number}": 1 for number in range(500)}}
+    problem = refusal(ann.post(f"/sessions/{bed.session(ann)}/messages", json=body), 422)
+    assert len(problem["errors"]) == 20
 
 
 @pytest.mark.parametrize("depth", [2_000, 500_000])
