@@ -93,7 +93,13 @@ def _create_app(
     responses: dict[int | str, dict[str, Any]] | None = None,
 ) -> FastAPI:
     app = FastAPI(
-        title="Raworc", openapi_url=openapi_url, docs_url=None, redoc_url=None, responses=responses
+        title="Raworc",
+        openapi_url=openapi_url,
+        docs_url=None,
+        redoc_url=None,
+        responses=responses,
+        # A redirect would name the host that the request names, and http behind a proxy's TLS.
+        redirect_slashes=False,
     )
     app.state.services = services
     app.state.threads = threads

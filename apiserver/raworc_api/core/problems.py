@@ -14,6 +14,9 @@ from starlette.responses import Response
 TYPE_BASE = "https://raworc.dev/problems/"
 MEDIA_TYPE = "application/problem+json"
 
+# More errors of one request help nobody.
+_MAX_ERRORS = 20
+
 Errors = Sequence[Mapping[str, str]]
 
 
@@ -29,7 +32,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
     ) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.errors = errors
+        self.errors = errors[:_MAX_ERRORS]
         self.headers = headers or {}
 
 
@@ -183,7 +186,7 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
         return render(MalformedProblem("The body must be JSON."))
     if _is_without_json(request, found):
         return render(MediaTypeProblem("Send the body with `Content-Type: application/json`."))
-    errors = [{"pointer": pointer(one["loc"]), "detail": said(one)} for one in found]
+    errors = [{"pointer": pointer(one["loc"]), "detail": said(one)} for one in found[:_MAX_ERRORS]]
     first = errors[0]
     return render(InvalidProblem(f"{first['pointer']}: {first['detail']}", errors=errors))
 
@@ -253,6 +256,10 @@ def said(error: Mapping[str, Any]) -> str:
 
 
 def _is_without_json(request: Request, errors: Iterable[Mapping[str, Any]]) -> bool:
-    is_whole_body = any(tuple(one["loc"]) == ("body",) for one in errors)
+    is_whole_body = any(
+        tuple(one["loc"]) == ("body",) and one["type"] != "missing" for one in errors
+    )
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return is_whole_body and bool(media_type) and not media_type.endswith("json")
+    kind, _, subtype = media_type.partition("/")
+    is_json = kind == "application" and (subtype == "json" or subtype.endswith("+json"))
+    return is_whole_body and not is_json

@@ -140,7 +140,10 @@ def visible(
 
 def check_version(space: SpaceRecord, version: str | None) -> None:
     """Refuse a change that was decided on another version."""
-    if version not in {None, "*", entity_tag(space)}:
+    if version is None:
+        return
+    tags = {tag.strip() for tag in version.split(",")}
+    if not tags & {"*", entity_tag(space)}:
         raise PreconditionProblem(f"Space '{space.name}' is at version {space.version}.")
 
 

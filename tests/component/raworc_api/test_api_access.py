@@ -276,6 +276,22 @@ def test_what_is_not_there_is_not_found(bed: ApiBed, path: str) -> None:
     refusal(bed.client("admin").get(path), 404)
 
 
+def test_a_slash_at_the_end_leads_nowhere_else(bed: ApiBed) -> None:
+    answer = bed.client("ann").get("/sessions/", headers={"Host": "evil.example"})
+    refusal(answer, 404)
+    assert "location" not in answer.headers
+
+
+@pytest.mark.parametrize("media_type", [None, "text/json", "multipart/form-data"])
+def test_a_body_that_is_not_declared_as_json_is_refused(
+    bed: ApiBed, media_type: str | None
+) -> None:
+    ann = bed.client("ann")
+    headers = {} if media_type is None else {"Content-Type": media_type}
+    path = f"/sessions/{bed.session(ann)}/messages"
+    refusal(ann.post(path, content=b'{"content": "x"}', headers=headers), 415)
+
+
 def test_a_method_that_is_not_there_names_those_that_are(bed: ApiBed) -> None:
     answer = bed.client("admin").put("/spaces")
     refusal(answer, 405)

@@ -180,7 +180,7 @@ def test_a_patch_replaces_what_it_names_and_null_takes_away(
 
 def test_a_change_decided_on_an_older_version_is_refused(admin: httpx2.Client) -> None:
     tag = admin.post("/spaces", json={"name": "lab"}).headers["etag"]
-    match = {"If-Match": tag}
+    match = {"If-Match": f'"0", {tag}'}
     assert admin.patch("/spaces/lab", json={"description": "a"}, headers=match).status_code == 200
     refusal(admin.patch("/spaces/lab", json={"description": "b"}, headers=match), 412)
     refusal(admin.delete("/spaces/lab", headers=match), 412)
