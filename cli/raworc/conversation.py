@@ -3,16 +3,20 @@
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from time import monotonic
+from http import HTTPStatus
+from time import monotonic, sleep
 from uuid import uuid4
 
 from raworc.client import Client
-from raworc.errors import FailedMessageError, UnreachableError
+from raworc.errors import FailedMessageError, RefusedError, UnreachableError
 from raworc.records import Event, Message, Session
 
 # How long an API may be away while a message waits: a replica that ends takes its streams along,
 # and where there is one replica only, it has to come up again.
 PATIENCE_SECONDS = 30.0
+PAUSE_SECONDS = 1.0
+# What a proxy says while the API is away.
+_AWAY = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 # More streams in a row that end as soon as they began have another cause.
 MAX_SHORT_STREAMS = 5
 SHORT_SECONDS = 5.0
@@ -39,21 +43,25 @@ class Conversation:
         self._key = str(uuid4())
         self._asked: Message | None = None
         self._last_event = ""
-        self._opened_at = 0.0
+        self._opened_at: float | None = None
+        self._away_since: float | None = None
         self._short_streams = 0
 
     def follow(self) -> Iterator[Step]:
         """Yield the pieces as they come, what the session goes through, and last the answer."""
         while True:
+            self._opened_at = None
             try:
                 with closing(self._stream()) as steps:
                     for step in steps:
                         yield step
                         if isinstance(step, Message):
                             return
-            except UnreachableError:
-                if self._asked is None or monotonic() > self._opened_at + PATIENCE_SECONDS:
+            except (UnreachableError, RefusedError) as error:
+                is_away = isinstance(error, UnreachableError) or error.status in _AWAY
+                if self._asked is None or not is_away or not self._is_patient():
                     raise
+                sleep(PAUSE_SECONDS)
             else:
                 self._count_short_stream()
 
@@ -64,11 +72,22 @@ class Conversation:
             yield from self._ask()
             for event in events:
                 self._last_event = event.id or self._last_event
+                self._away_since = None
                 yield from self._read(event)
 
+    def _is_patient(self) -> bool:
+        """Say whether to try again, some time from the first failure in a row."""
+        if not self._was_short():
+            self._away_since = None
+        now = monotonic()
+        self._away_since = now if self._away_since is None else self._away_since
+        return now <= self._away_since + PATIENCE_SECONDS
+
+    def _was_short(self) -> bool:
+        return self._opened_at is None or monotonic() < self._opened_at + SHORT_SECONDS
+
     def _count_short_stream(self) -> None:
-        was_short = monotonic() < self._opened_at + SHORT_SECONDS
-        self._short_streams = self._short_streams + 1 if was_short else 0
+        self._short_streams = self._short_streams + 1 if self._was_short() else 0
         if self._short_streams > MAX_SHORT_STREAMS:
             raise UnreachableError("The event stream keeps ending.")
 

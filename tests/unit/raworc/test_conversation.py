@@ -1,3 +1,4 @@
+import itertools
 import json
 from typing import Any
 
@@ -36,7 +37,8 @@ def piece(text: str, index: int, message_id: str = "m1") -> tuple[str, dict[str,
 
 
 @pytest.fixture
-def conversation(api: FakeApi) -> Conversation:
+def conversation(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> Conversation:
+    monkeypatch.setattr("raworc.conversation.PAUSE_SECONDS", 0.0)
     api.on("POST", "/sessions/s1/messages", httpx2.Response(201, json=ASKED))
     api.on("GET", "/sessions/s1/messages/m1", httpx2.Response(200, json=ASKED))
     return Conversation(Client("http://api.test", "t", transport=api.transport), "s1", "hi")
@@ -108,6 +110,37 @@ def test_an_api_that_is_away_for_a_moment_is_waited_for(
     away = httpx2.ConnectError("refused")
     api.on("GET", "/sessions/s1/events", stream(), away, away, stream(("message", ANSWER)))
     assert list(conversation.follow()) == [Message.model_validate(ANSWER)]
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_proxy_without_its_api_is_waited_for(
+    api: FakeApi, conversation: Conversation, status: int
+) -> None:
+    away = httpx2.Response(status, text="no")
+    api.on("GET", "/sessions/s1/events", stream(), away, stream(("message", ANSWER)))
+    assert list(conversation.follow()) == [Message.model_validate(ANSWER)]
+
+
+def test_patience_begins_with_the_failure_however_long_the_stream_was(
+    api: FakeApi, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = itertools.count(step=20)
+    monkeypatch.setattr("raworc.conversation.monotonic", lambda: next(clock))
+    away = httpx2.ConnectError("refused")
+    api.on("GET", "/sessions/s1/events", stream(), away, stream(("message", ANSWER)))
+    assert list(conversation.follow()) == [Message.model_validate(ANSWER)]
+
+
+def test_an_api_that_is_away_is_asked_with_pauses(
+    api: FakeApi, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("raworc.conversation.PAUSE_SECONDS", 1.0)
+    monkeypatch.setattr("raworc.conversation.sleep", pauses.append)
+    away = httpx2.Response(503, text="no")
+    api.on("GET", "/sessions/s1/events", stream(), away, away, stream(("message", ANSWER)))
+    list(conversation.follow())
+    assert pauses == [1.0, 1.0]
 
 
 def test_an_api_that_stays_away_is_given_up(
