@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 import typer
+from pydantic import ValidationError
 
 from raworc.commands.accounts import accounts
 from raworc.commands.auth import auth
@@ -15,7 +16,7 @@ from raworc.commands.send import send
 from raworc.commands.sessions import sessions
 from raworc.commands.spaces import spaces
 from raworc.commands.tokens import tokens
-from raworc.errors import RaworcError
+from raworc.errors import RaworcError, UnexpectedAnswerError
 from raworc.terminal import Terminal
 
 EXIT_CODES = (
@@ -52,6 +53,9 @@ def run(arguments: Sequence[str], here: Terminal) -> None:
     except RaworcError as error:
         here.notes.print(f"Error: {error}", style="red")
         raise SystemExit(error.exit_code) from error
+    except ValidationError as error:
+        here.notes.print("Error: What answered is not the API, or is too old or new.", style="red")
+        raise SystemExit(UnexpectedAnswerError.exit_code) from error
 
 
 def main() -> None:

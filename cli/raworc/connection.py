@@ -8,7 +8,13 @@ from urllib.parse import quote
 
 import httpx2
 
-from raworc.errors import InvalidNameError, LoginRequiredError, UnreachableError, refusal
+from raworc.errors import (
+    InvalidNameError,
+    LoginRequiredError,
+    UnexpectedAnswerError,
+    UnreachableError,
+    refusal,
+)
 from raworc.login import ROOT, Login
 from raworc.records import Token
 from raworc.transport import ReliableTransport
@@ -31,11 +37,13 @@ class Connection:
         *,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
+        if isinstance(token, str) and not token.isascii():
+            raise LoginRequiredError("The token has characters that no token has.")
         if not isinstance(token, Login):
             token = Login(Token(token=token) if token else None)
         self.access = token
         self._http = httpx2.Client(
-            base_url=f"{url.rstrip('/')}{ROOT}",
+            base_url=_root(url),
             auth=token,
             timeout=TIMEOUT,
             transport=ReliableTransport(transport),
@@ -64,7 +72,7 @@ class Connection:
         key: str | None = None,
     ) -> httpx2.Response:
         """Send one request to a path below the root of the API."""
-        with reaching(self._http.base_url):
+        with reaching(self._http.base_url), _encoding():
             response = self._http.request(
                 method,
                 path,
@@ -75,20 +83,53 @@ class Connection:
         return refuse(response)
 
     def _get(self, path: str) -> Any:  # noqa: ANN401 - JSON, made into a record by the caller
-        return self.request("GET", path).json()
+        return _content(self.request("GET", path))
 
     def _post(
         self, path: str, body: Mapping[str, Any] | None = None, key: str | None = None
     ) -> Any:  # noqa: ANN401 - as above
-        return self.request("POST", path, body or {}, key=key).json()
+        return _content(self.request("POST", path, body or {}, key=key))
 
     def _list(self, path: str, query: Query | None = None) -> Iterator[Any]:
         page = self.request("GET", path, query=query)
-        yield from page.json()
+        yield from _items(page)
         while following := page.links.get("next", {}).get("url"):
             # Only the cursor is taken from the link: the API may stand behind another address.
             page = self.request("GET", path, query=dict(httpx2.URL(following).params))
-            yield from page.json()
+            yield from _items(page)
+
+
+def _root(url: str) -> httpx2.URL:
+    try:
+        root = httpx2.URL(f"{url.rstrip('/')}{ROOT}")
+    except httpx2.InvalidURL as error:
+        raise InvalidNameError(f"'{url}' is not a URL: {error}") from error
+    if root.scheme not in {"http", "https"} or not root.host:
+        raise InvalidNameError(f"'{url}' must begin with http:// or https:// and name a host.")
+    return root
+
+
+def _content(response: httpx2.Response) -> Any:  # noqa: ANN401 - JSON
+    try:
+        return response.json()
+    except ValueError as error:
+        raise _unexpected(response) from error
+
+
+def _items(response: httpx2.Response) -> list[Any]:
+    content = _content(response)
+    if not isinstance(content, list):
+        raise _unexpected(response)
+    return content
+
+
+def _unexpected(response: httpx2.Response) -> UnexpectedAnswerError:
+    where = response.headers.get("Location")
+    hint = f"; it leads to {where}" if where else ""
+    return UnexpectedAnswerError(
+        f"{response.url} answered with status {response.status_code} and nothing that the API "
+        f"would say{hint}. Check the URL."
+    )
 
 
 def path(*parts: str) -> str:
@@ -108,7 +149,17 @@ def refuse(response: httpx2.Response) -> httpx2.Response:
         if response.status_code == httpx2.codes.UNAUTHORIZED:
             raise LoginRequiredError(f"{problem}\nLog in again: raworc login URL")
         raise problem
+    if response.is_redirect:
+        raise _unexpected(response)
     return response
+
+
+@contextmanager
+def _encoding() -> Iterator[None]:
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        raise InvalidNameError("What is sent must be text in UTF-8.") from error
 
 
 @contextmanager

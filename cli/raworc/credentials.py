@@ -94,5 +94,7 @@ def _read_stored(path: Path) -> Credentials | None:
         return Credentials(stored["url"], stored["token"], stored.get("refresh_token", ""))
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise LoginRequiredError(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LoginRequiredError(f"{path} is damaged. Run: raworc login URL") from error

@@ -38,6 +38,10 @@ class UnreachableError(RaworcError):
     exit_code = 4
 
 
+class UnexpectedAnswerError(UnreachableError):
+    """Something answered that is not the API."""
+
+
 class LoginRequiredError(RaworcError):
     """There is no login, or it does not hold any more."""
 

@@ -2,7 +2,13 @@ import httpx2
 import pytest
 
 from raworc.client import Client
-from raworc.errors import InvalidNameError, LoginRequiredError, RefusedError, UnreachableError
+from raworc.errors import (
+    InvalidNameError,
+    LoginRequiredError,
+    RefusedError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
 
 from .conftest import FakeApi
 
@@ -152,3 +158,38 @@ def test_a_stream_that_is_refused_says_why(api: FakeApi, client: Client) -> None
     api.on("GET", "/sessions/s1/events", httpx2.Response(404, json={"title": "No session"}))
     with pytest.raises(RefusedError, match="No session"), client.open_events("s1"):
         pass
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[::1", "localhost:8080", "ftp://host", "http://", "nothing"]
+)
+def test_what_is_no_url_is_refused_in_words(url: str) -> None:
+    with pytest.raises(InvalidNameError, match=r"URL|http"):
+        Client(url)
+
+
+def test_a_token_that_cannot_be_one_asks_for_a_login() -> None:
+    with pytest.raises(LoginRequiredError):
+        Client("http://api.test", "tök")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx2.Response(308, headers={"Location": "https://api.test/"}),
+        httpx2.Response(200, text="<html>"),
+        httpx2.Response(200, json={"no": "list"}),
+    ],
+)
+def test_an_answer_of_something_else_is_said_in_words(
+    api: FakeApi, client: Client, answer: httpx2.Response
+) -> None:
+    api.on("GET", "/spaces", answer)
+    with pytest.raises(UnexpectedAnswerError, match="Check the URL"):
+        list(client.list_spaces())
+
+
+def test_text_that_is_no_text_is_refused_in_words(api: FakeApi, client: Client) -> None:
+    api.on("POST", "/sessions/s1/messages", httpx2.Response(201, json=MESSAGE))
+    with pytest.raises(InvalidNameError, match="UTF-8"):
+        client.post_message("s1", "caf\udce9")

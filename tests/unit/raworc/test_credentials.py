@@ -58,3 +58,9 @@ def test_a_damaged_file_is_named(environ: dict[str, str]) -> None:
     path.write_text("[]")
     with pytest.raises(LoginRequiredError, match=str(path)):
         read_credentials(environ)
+
+
+def test_a_folder_in_the_place_of_the_login_is_said_in_words(environ: dict[str, str]) -> None:
+    credentials_path(environ).mkdir(parents=True)
+    with pytest.raises(LoginRequiredError, match="cannot be read"):
+        read_credentials(environ)
