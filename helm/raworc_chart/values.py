@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints
 
 from .networks import Networks, Openings
 from .parts import Api, Mysql, Operator, Registry, Sessions, Sources
-from .wire import Image, Name, Port, Text, Values, Words
+from .wire import Image, Name, Port, Quantity, Text, Values, Words
 
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]*$", max_length=253)]
 Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:/_-]*$", max_length=255)]
@@ -229,6 +229,10 @@ class Builds(Values):
     keep_images: Annotated[int, Field(ge=0, le=1_000)] = Field(
         3,
         description="how many images of a space stay beside its last two and those that pods run",
+    )
+    disk: Quantity = Field(
+        "10Gi",
+        description=("what a build may write on its node's disk; the base image is unpacked there"),
     )
     ca_bundle: Annotated[
         str, StringConstraints(pattern=r"^$|-----BEGIN CERTIFICATE-----", max_length=500_000)

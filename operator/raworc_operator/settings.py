@@ -49,6 +49,8 @@ class Settings:
     registry_is_own: bool = False
     # How many images of a space stay beside the last two and those in use.
     keep_images: int = 3
+    # What a build may write on its node's disk.
+    build_disk: str = "10Gi"
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
@@ -79,6 +81,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         networks=_model(environ, "RAWORC_NETWORKS", Networks),
         session_resources=_session_resources(environ),
         keep_images=_number(environ, "RAWORC_KEEP_IMAGES", 3),
+        build_disk=environ.get("RAWORC_BUILD_DISK") or "10Gi",
     )
 
 

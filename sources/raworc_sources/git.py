@@ -15,7 +15,12 @@ from raworc_sources.refs import is_commit, pick_commit, ref_patterns
 _LISTING = Bounds(seconds=30, output_bytes=4 * 2**20)
 # What git itself may keep of a listing; it runs in half of that.
 _LISTING_MEMORY_BYTES = 96 * 2**20
+# The largest file that git may write in a folder of ours: what it fetches is one.
+_FILE_BYTES = 2 * 2**30
 _LAST_LINES = 3
+
+# What git says when it may not write a larger file: what it fetches goes into one, by a child.
+_TOO_LARGE = ("signal 25", "File too large")
 
 # What servers and git itself say of a repository that does not exist, or is not public.
 _NOT_FOUND = (
@@ -40,6 +45,7 @@ class Git:
     internal_hosts: frozenset[str] = frozenset()
     authorities_file: Path | None = None
     program: str = "git"
+    file_bytes: int = _FILE_BYTES
 
     def resolve(self, repo: str, ref: str | None, seconds: float = _LISTING.seconds) -> str:
         """Return the commit at which a branch or tag is, or say that there is none."""
@@ -55,7 +61,9 @@ class Git:
         self, address: Address, *arguments: str, folder: Path, seconds: float = _LISTING.seconds
     ) -> None:
         """Run one command of ``git`` that speaks to a repository, in a folder of our own."""
-        self._run(address, arguments, Bounds(seconds, _LISTING.output_bytes), folder=folder)
+        bounds = Bounds(seconds, _LISTING.output_bytes)
+        limit = ("prlimit", f"--fsize={self.file_bytes}", "--")
+        self._run(address, arguments, bounds, limit, folder)
 
     def _run(
         self,
@@ -75,8 +83,15 @@ class Git:
             words = f"Repository '{address.url}' lists more refs than can be read."
             raise SourceError(SpaceReason.REPOSITORY_REFUSED, words) from error
         if done.exit_code != 0:
-            raise failure(address.url, done.errors.decode(errors="replace"))
+            words = done.errors.decode(errors="replace")
+            if any(sign in words for sign in _TOO_LARGE):
+                raise self._too_large(address)
+            raise failure(address.url, words)
         return done.output.decode(errors="replace")
+
+    def _too_large(self, address: Address) -> SourceError:
+        words = f"is larger than {self.file_bytes} bytes, or has a file that is"
+        return SourceError(SpaceReason.REPOSITORY_REFUSED, f"Repository '{address.url}' {words}.")
 
     def _environment(self) -> Mapping[str, str]:
         return {

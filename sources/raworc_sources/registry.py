@@ -59,6 +59,7 @@ class ImageRegistry:
     accounts: Path | None = None
     # The authorities to trust in place of the usual ones.
     authorities: Path | None = None
+    timeout_seconds: float = _TIMEOUT_SECONDS
 
     def find_image(self, repository: str, tag: str, build_key: str) -> str | None:
         """Return the digest of a build's image, or None where there is none of this very build.
@@ -81,7 +82,7 @@ class ImageRegistry:
     def repositories(self, prefix: str) -> list[str]:
         """List the repositories whose names begin with ``prefix``, without the address's path."""
         host, path = split_address(self.address)
-        with self._images(host, "") as images:
+        with self.open_repository(host, "") as images:
             names = list(images.list_repos())
         return [name.removeprefix(path) for name in names if name.startswith(path + prefix)]
 
@@ -119,7 +120,7 @@ class ImageRegistry:
     def _tags(self, repository: str) -> list[str]:
         host, path = split_address(self.address)
         try:
-            with self._images(host, path + repository) as images:
+            with self.open_repository(host, path + repository) as images:
                 # A repository whose images were all deleted has null for a list.
                 answer = images._request("get", "tags/list")  # type: ignore[no-untyped-call]  # noqa: SLF001
                 return list(answer.json().get("tags") or [])
@@ -129,7 +130,7 @@ class ImageRegistry:
     def _image(self, repository: str, tag: str) -> Image | None:
         host, path = split_address(self.address)
         try:
-            with self._images(host, path + repository) as images:
+            with self.open_repository(host, path + repository) as images:
                 text, answer = images.get_manifest_and_response(tag)
                 config = _config(images, json.loads(text))
         except _AbsentError:
@@ -140,19 +141,19 @@ class ImageRegistry:
 
     def _digest(self, host: str, repository: str, tag: str) -> str | None:
         try:
-            with self._images(host, repository) as images:
+            with self.open_repository(host, repository) as images:
                 return images.head_manifest_and_response(tag)[0]
         except _AbsentError:
             return None
 
     def _delete(self, repository: str, digest: str) -> None:
         host, path = split_address(self.address)
-        with suppress(_AbsentError), self._images(host, path + repository) as images:
+        with suppress(_AbsentError), self.open_repository(host, path + repository) as images:
             # dxf itself deletes by tag, which fails for the second tag of an image.
             images._request("delete", f"manifests/{digest}")  # type: ignore[no-untyped-call]  # noqa: SLF001
 
     @contextmanager
-    def _images(self, host: str, repository: str) -> Iterator[DXF]:
+    def open_repository(self, host: str, repository: str) -> Iterator[DXF]:
         """Open a repository, and say in words of ours what goes wrong there."""
         try:
             yield DXF(
@@ -161,7 +162,7 @@ class ImageRegistry:
                 auth=partial(self._log_in, host),
                 insecure=self._is_insecure(host),
                 tlsverify=str(self.authorities) if self.authorities else True,
-                timeout=_TIMEOUT_SECONDS,
+                timeout=self.timeout_seconds,
             )
         except DXFUnauthorizedError as error:
             raise self._refusal(host) from error

@@ -149,6 +149,7 @@ def test_every_value_of_builds_reaches_the_operator(find: Find) -> None:
     assert told["RAWORC_INTERNAL_GIT_HOSTS"] == "git.example.internal,git.demo.svc"
     assert told["RAWORC_REGISTRY_PULL"] == "localhost:30600"
     assert told["RAWORC_KEEP_IMAGES"] == "7"
+    assert told["RAWORC_BUILD_DISK"] == "20Gi"
 
 
 @pytest.mark.parametrize(

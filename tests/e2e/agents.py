@@ -1,5 +1,6 @@
 """Agents that behave badly, or wait for a sign: what no example would show."""
 
+import json
 from collections.abc import Mapping
 
 # Nothing is installed for an agent that has a manifest and no requirements.
@@ -130,3 +131,13 @@ ROMAN = {
         "    return roman.toRoman(int(message))\n"
     ),
 }
+
+# Its build succeeds if it finds no account of a registry: nothing is mounted that could be one, and
+# no file has one in it (the brackets keep this very line out of what is found). Nor can it put
+# anything in the place of the runner, which is to be PID 1.
+_SEARCH = (
+    "! cut -d ' ' -f 2 /proc/mounts | grep -iE 'account|secret|docker'"
+    " && ! grep -rIls --exclude-dir=proc --exclude-dir=sys '\"aut[h]s\"' /"
+    " && ! mv /opt/raworc/runner /opt/raworc/old"
+)
+CURIOUS = GREETER | {"raworc.json": json.dumps({"runtime": "python", "build_command": _SEARCH})}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from tests.e2e.agents import GREETER
+from tests.e2e.agents import CURIOUS
 from tests.e2e.bundled_registry import BundledRegistry
 from tests.e2e.conftest import FreshName, NewRepository
 from tests.e2e.external_registry import FOLDER, ExternalRegistry, account_secret, trusted_by_nodes
@@ -23,14 +23,6 @@ from tests.support.registry import PULLER, PULLER_ANEW, PUSHER, Account
 from raworc.client import Client
 
 PUSH_SECRET, PULL_SECRET = "e2e-push", "e2e-pull"
-
-# Its build succeeds if the account that pushes lies there, and is nothing for the eyes of agents.
-CONFIG = "/kaniko/.docker/config.json"
-CURIOUS = GREETER | {
-    "raworc.json": json.dumps(
-        {"runtime": "python", "build_command": f"test -e {CONFIG} && ! cat {CONFIG}"}
-    )
-}
 
 
 @dataclass(frozen=True)

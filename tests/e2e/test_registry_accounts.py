@@ -4,7 +4,7 @@ from secrets import token_hex
 
 import httpx2
 import pytest
-from tests.e2e.agents import GREETER
+from tests.e2e.agents import CURIOUS, GREETER
 from tests.e2e.bundled_registry import PORTS, BundledRegistry
 from tests.e2e.conftest import FreshName, NewRepository
 from tests.e2e.helm import Helm
@@ -99,11 +99,11 @@ def test_what_images_that_are_gone_took_up_is_freed(
     assert registry.used() < before - BALLAST
 
 
-def test_a_build_pushes_and_a_node_pulls(
+def test_a_build_pushes_without_showing_agents_the_account_and_a_node_pulls(
     kubectl: Kubectl, api: Client, repository: NewRepository, fresh_space: FreshName
 ) -> None:
     repo, space = repository(), fresh_space()
-    repo.push(GREETER)
+    repo.push(CURIOUS)
     api.create_space(space, agents=[source("greeter", repo)])
     await_built(api, space)
     session = api.create_session(space)

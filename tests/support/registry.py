@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "registry"
 IMAGE = "registry:3.1.2"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 _START_SECONDS = 20
 
@@ -109,7 +110,9 @@ class RunningRegistry:
         """Send a request with the account."""
         scheme = "https" if self.authorities else "http"
         url = path if "://" in path else f"{scheme}://{self.host}/v2/{path}"
-        kind = MANIFEST_TYPE if "/manifests/" in path else "application/octet-stream"
+        kind = "application/octet-stream"
+        if "/manifests/" in path:
+            kind = json.loads(content)["mediaType"] if content else MANIFEST_TYPE
         return httpx2.request(
             method,
             url,

@@ -9,10 +9,12 @@ from typing import Any
 from raworc_crds.space import BuildState, SpaceReason
 from raworc_kube.objects import Manifest, condition
 from raworc_operator.builds.job import (
+    BASE_CONTAINER,
     BUILD_LIMITS,
     BUILD_SECONDS,
     CHECKOUT_CONTAINER,
     KANIKO_CONTAINER,
+    PUSH_CONTAINER,
 )
 from raworc_sources.checkout.layout import FAILED_STEP, USER_ERROR_EXIT
 
@@ -24,18 +26,8 @@ _NEVER_MADE = "ContainerStatusUnknown"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 # How a script of the Dockerfile says where it failed.
 _STEP = re.compile(FAILED_STEP.format(agent="[a-z0-9-]+", step=".*"), re.MULTILINE)
-# How Kaniko ends when a registry wants another account: its own word first, then what it asked for.
-_REFUSED = re.compile(
-    r"^error .* (?:GET|HEAD|POST|PUT|PATCH) https?://\S+: "
-    r"(?:UNAUTHORIZED|DENIED|unexpected status code 40[13])",
-    re.MULTILINE,
-)
-# How it ends when a registry cannot be reached, or cannot do its work.
-_UNREACHABLE = re.compile(
-    r"^error .*(?:GET|HEAD|POST|PUT|PATCH|Get|Head|Post|Put|Patch) \"?https?://\S+: "
-    r"(?:dial tcp|EOF|unexpected status code 5|.*(?:timeout|connection re|no such host))",
-    re.MULTILINE,
-)
+# In the order in which they run.
+_CONTAINERS = (CHECKOUT_CONTAINER, BASE_CONTAINER, KANIKO_CONTAINER, PUSH_CONTAINER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +59,7 @@ def build_outcome(job: Manifest, pods: Sequence[Manifest]) -> Outcome:
 
 
 def _pushed(pod: Manifest) -> str | None:
-    ended = _ended(pod, KANIKO_CONTAINER)
+    ended = _ended(pod, PUSH_CONTAINER)
     digest = _DIGEST.search(ended.get("message") or "")
     return digest[0] if digest and ended.get("exitCode") == 0 else None
 
@@ -76,22 +68,24 @@ def _failure(pods: Sequence[Manifest], job: Manifest) -> Outcome:
     if pods and (pods[0].get("status") or {}).get("reason") == "DeadlineExceeded":
         return _too_late(pods[0])
     for pod in pods:
-        for container in (CHECKOUT_CONTAINER, KANIKO_CONTAINER):
+        status = pod.get("status") or {}
+        if status.get("reason") == "Evicted":
+            # Its containers say nothing, or only that they were killed.
+            return _failed(SpaceReason.BUILD_FAILED, status.get("message"))
+        for container in _CONTAINERS:
             ended = _ended(pod, container)
             if ended and ended.get("exitCode") != 0:
-                return _container_failure(ended)
-    words = condition(job, "Failed").get("message") or "The build's pod ended without a message."
-    return Outcome(BuildState.FAILED, None, SpaceReason.BUILD_FAILED, words)
+                return _container_failure(container, ended)
+    return _failed(SpaceReason.BUILD_FAILED, condition(job, "Failed").get("message"))
 
 
 def _too_late(pod: Manifest) -> Outcome:
     minutes = f"within {BUILD_SECONDS // 60} minutes"
     if any(map(_has_run, _statuses(pod))):
-        words = f"The build did not end {minutes}."
-        return Outcome(BuildState.FAILED, None, SpaceReason.BUILD_FAILED, words)
+        return _failed(SpaceReason.BUILD_FAILED, f"The build did not end {minutes}.")
     why = next(filter(None, map(_waiting_reason, _statuses(pod))), "see the events of its pod")
     words = f"The containers of the build did not start {minutes}: {why}"
-    return Outcome(BuildState.FAILED, None, SpaceReason.BUILD_NOT_STARTED, words)
+    return _failed(SpaceReason.BUILD_NOT_STARTED, words)
 
 
 def _has_run(status: Mapping[str, Any]) -> bool:
@@ -101,16 +95,22 @@ def _has_run(status: Mapping[str, Any]) -> bool:
     return "running" in state or (ended or {}).get("reason", "") not in {"", _NEVER_MADE}
 
 
-def _container_failure(ended: Mapping[str, Any]) -> Outcome:
+def _failed(reason: SpaceReason, words: str | None) -> Outcome:
+    return Outcome(
+        BuildState.FAILED, None, reason, words or "The build's pod ended without a message."
+    )
+
+
+def _container_failure(container: str, ended: Mapping[str, Any]) -> Outcome:
     message = _without_progress(ended.get("message") or "")
     if ended.get("reason") == "OOMKilled":
         message = f"The build used more memory than {BUILD_LIMITS['memory']} and was killed."
-    if _DIGEST.fullmatch(message):
-        # Kaniko writes the digest before it pushes, which leaves no room for its log.
-        message = "The image was built, but not pushed; the log of the build says why."
-    reason, words = _word(_with_step_first(message))
-    words = words or f"The build ended with exit code {ended.get('exitCode')}."
-    return Outcome(BuildState.FAILED, None, reason, words)
+    # Agents' code can write what Kaniko seems to say: it gives no reason but its own.
+    is_ours = container != KANIKO_CONTAINER
+    reason, words = (
+        _word(message) if is_ours else (SpaceReason.BUILD_FAILED, _with_step_first(message))
+    )
+    return _failed(reason, words or f"The build ended with exit code {ended.get('exitCode')}.")
 
 
 def _with_step_first(message: str) -> str:
@@ -130,18 +130,12 @@ def _without_progress(log: str) -> str:
 
 
 def _word(message: str) -> tuple[SpaceReason, str]:
-    # The checkout leaves a reason; anything else leaves the end of its log.
+    # Our containers leave a reason, or where they broke the end of their log.
     try:
         word = json.loads(message)
         return SpaceReason(word["reason"]), str(word["message"])
     except (ValueError, TypeError, KeyError):
-        return _registry_reason(message) or SpaceReason.BUILD_FAILED, message
-
-
-def _registry_reason(log: str) -> SpaceReason | None:
-    if _REFUSED.search(log):
-        return SpaceReason.REGISTRY_REFUSED
-    return SpaceReason.REGISTRY_UNREACHABLE if _UNREACHABLE.search(log) else None
+        return SpaceReason.BUILD_FAILED, message
 
 
 def _progress(pods: Sequence[Manifest]) -> Outcome:

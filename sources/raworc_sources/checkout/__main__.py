@@ -1,7 +1,6 @@
 """Runs the checkout: ``python -m raworc_sources.checkout [--authorities FILE]``."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,16 +10,13 @@ from raworc_sources.checkout.layout import (
     CONTEXT,
     DOCKERFILE,
     REQUEST_FILE,
-    TERMINATION_LOG,
     USER_ERROR_EXIT,
     WORKSPACE,
 )
 from raworc_sources.checkout.request import CheckoutRequest
 from raworc_sources.git import Git
 from raworc_sources.problems import SourceError, UnreachableError
-
-# Of what a container may say when it ends, the kubelet keeps so much.
-_MAX_MESSAGE = 2000
+from raworc_sources.termination import leave_reason
 
 
 def main() -> int:
@@ -34,9 +30,7 @@ def main() -> int:
         with TemporaryDirectory(dir=WORKSPACE) as scratch:
             dockerfile = assemble(request, git, Path(scratch), Path(CONTEXT))
     except SourceError as error:
-        word = {"reason": error.reason, "message": str(error)[:_MAX_MESSAGE]}
-        TERMINATION_LOG.write_text(json.dumps(word), encoding="utf-8")
-        sys.stderr.write(f"{error.reason}: {error}\n")
+        leave_reason(error)
         return 1 if isinstance(error, UnreachableError) else USER_ERROR_EXIT
     Path(DOCKERFILE).write_text(dockerfile, encoding="utf-8")
     sys.stdout.write(dockerfile)

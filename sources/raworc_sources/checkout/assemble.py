@@ -8,12 +8,7 @@ from typing import Any
 from raworc_crds.space import SpaceReason
 from raworc_sources.checkout.dockerfile import render_dockerfile
 from raworc_sources.checkout.fetch import fetch_commit
-from raworc_sources.checkout.layout import (
-    AGENTS_FILE,
-    AGENTS_FOLDER,
-    BINARIES_FOLDER,
-    VENVS_FOLDER,
-)
+from raworc_sources.checkout.layout import AGENTS_FILE, AGENTS_FOLDER
 from raworc_sources.checkout.manifest import read_manifest
 from raworc_sources.checkout.request import AgentRequest, CheckoutRequest
 from raworc_sources.checkout.runtimes.choice import NODE, RUST, find_runtime
@@ -26,8 +21,7 @@ from raworc_sources.protocol import BaseImages
 
 def assemble(request: CheckoutRequest, git: Git, scratch: Path, context: Path) -> str:
     """Fill the build context, and return the Dockerfile that belongs to it."""
-    for filled_later in (VENVS_FOLDER, BINARIES_FOLDER):
-        (context / filled_later).mkdir(parents=True)
+    context.mkdir(parents=True)
     entries, installations = [], []
     for wanted in request.agents:
         folder = context / AGENTS_FOLDER / wanted.name

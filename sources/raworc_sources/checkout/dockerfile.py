@@ -8,6 +8,8 @@ import json
 from collections.abc import Sequence
 
 from raworc_sources.checkout.layout import (
+    AGENTS_FILE,
+    AGENTS_FOLDER,
     BINARIES_FOLDER,
     BUILD_KEY_LABEL,
     FAILED_STEP,
@@ -48,7 +50,9 @@ def _stage(image: str | None, installations: Sequence[Installation]) -> list[str
     scripts = [render_script(each) for each in installations if each.steps]
     return [
         *([f"FROM {image}"] if image else []),
-        f"COPY {_OWNED} . {ROOT}/",
+        # Not all at once: the folder itself, with the runner in it, stays root's.
+        f"COPY {_OWNED} {AGENTS_FOLDER} {ROOT}/{AGENTS_FOLDER}/",
+        f"COPY {AGENTS_FILE} {ROOT}/{AGENTS_FILE}",
         f"USER {IMAGE_USER}",
         *(f"ARG {name}" for name in TRUST_VARIABLES if scripts),
         *(f"RUN {json.dumps(['/bin/sh', '-ec', script])}" for script in scripts),

@@ -20,7 +20,9 @@ def fetch_commit(git: Git, agent: AgentRequest, folder: Path) -> None:
     git.run(address, "init", "--quiet", folder=folder)
     try:
         _fetch(git, address, folder, "--depth=1", agent.commit)
-    except SourceError:
+    except SourceError as error:
+        if error.reason is SpaceReason.REPOSITORY_REFUSED:
+            raise
         # Not every server hands out a commit by its name alone.
         _fetch(git, address, folder, "--tags", "+refs/heads/*:refs/remotes/origin/*")
     _check_out(git, address, agent, folder)

@@ -11,6 +11,11 @@ WORKSPACE = "/workspace"
 CONTEXT = f"{WORKSPACE}/image"
 DOCKERFILE = f"{WORKSPACE}/Dockerfile"
 
+# The images that are built on, and the one that is built.
+IMAGES = "/images"
+BASE_IMAGES = "base"
+BUILT_IMAGE = "built"
+
 # In the image.
 ROOT = "/opt/raworc"
 AGENTS_FOLDER = "agents"

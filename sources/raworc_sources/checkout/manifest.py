@@ -24,6 +24,8 @@ def _parsed(file: Path, name: str) -> Any:  # noqa: ANN401 - any JSON
         words = f"is not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
     except UnicodeDecodeError as error:
         words = f"is not JSON in UTF-8: {error.reason} at byte {error.start}"
+    except RecursionError:
+        words = "is nested too deep"
     raise SourceError(SpaceReason.INVALID_MANIFEST, f"Agent '{name}': '{MANIFEST_NAME}' {words}.")
 
 

@@ -195,7 +195,7 @@ def push(bed: Bed, build_id: str) -> None:
     bed.put(SERVICE_ACCOUNT, "default")
     bed.put(POD, "build-pod", metadata={"labels": labels}, spec=spec)
     ended = {"terminated": {"exitCode": 0, "message": DIGEST}}
-    bed.change_status(POD, "build-pod", containerStatuses=[{"name": "kaniko", "state": ended}])
+    bed.change_status(POD, "build-pod", containerStatuses=[{"name": "push", "state": ended}])
 
 
 def test_a_build_ends_in_an_image_and_wakes_the_sessions_that_waited_for_it(

@@ -1,5 +1,6 @@
 """Real git at a server with a certificate of a private authority."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,10 +11,11 @@ import pytest
 from tests.support.authority import Authority
 from tests.support.https_git_server import https_server
 
+from raworc_crds.space import SpaceReason
 from raworc_sources.checkout.fetch import fetch_commit
 from raworc_sources.checkout.request import AgentRequest
 from raworc_sources.git import Git
-from raworc_sources.problems import UnreachableError
+from raworc_sources.problems import SourceError, UnreachableError
 
 NAMED = {"name": "echo", "description": "", "purpose": ""}
 
@@ -31,6 +33,7 @@ def commit(tmp_path: Path) -> str:
     folder.mkdir(parents=True)
     git(folder, "init", "--quiet", "--initial-branch=main")
     (folder / "main.py").write_text("answer = 42\n")
+    (folder / "weights").write_bytes(os.urandom(200_000))
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "-m", "content")
     return git(folder, "rev-parse", "HEAD").strip()
@@ -63,3 +66,11 @@ def test_a_server_of_an_unknown_authority_is_not_asked(url: str, tmp_path: Path)
     trusting = Git(frozenset({"localhost"}), tmp_path / "ca")
     with pytest.raises(UnreachableError, match="certificate"):
         replace(trusting, authorities_file=None).resolve(url, "main")
+
+
+def test_a_repository_that_is_too_large_is_refused(commit: str, url: str, tmp_path: Path) -> None:
+    narrow = Git(frozenset({"localhost"}), tmp_path / "ca", file_bytes=100_000)
+    agent = AgentRequest(repo=url, commit=commit, path=None, ref=None, **NAMED)
+    with pytest.raises(SourceError, match="is larger than 100000 bytes") as refused:
+        fetch_commit(narrow, agent, tmp_path / "clone")
+    assert refused.value.reason is SpaceReason.REPOSITORY_REFUSED

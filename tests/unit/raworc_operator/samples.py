@@ -98,7 +98,7 @@ def pod(*conditions: Mapping[str, str], number: int = 0, **status: Any) -> Manif
 def build_pods(build: str, **ended: Any) -> Manifest:  # noqa: ANN401
     """The pod of a build that ended."""
     labels = {"batch.kubernetes.io/job-name": f"build-{build}", "raworc.dev/component": "build"}
-    status = {"containerStatuses": [{"name": "kaniko", "state": {"terminated": ended}}]}
+    status = {"containerStatuses": [{"name": "push", "state": {"terminated": ended}}]}
     metadata = {"name": "p", "namespace": "raworc-team", "labels": labels, "uid": "p"}
     return {"kind": "Pod", "metadata": metadata, "status": status}
 

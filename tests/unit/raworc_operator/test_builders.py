@@ -280,45 +280,79 @@ def test_a_build_gets_its_request_without_a_shell() -> None:
     assert template["spec"]["automountServiceAccountToken"] is False
 
 
-def test_both_containers_of_a_build_have_limits_as_a_quota_demands() -> None:
-    spec = job()["spec"]["template"]["spec"]
-    for container in (*spec["initContainers"], *spec["containers"]):
-        assert set(container["resources"]["limits"]) == {"cpu", "memory"}
+def build_containers(settings: Any = SETTINGS) -> dict[str, Manifest]:  # noqa: ANN401
+    spec = job(settings)["spec"]["template"]["spec"]
+    return {each["name"]: each for each in (*spec["initContainers"], *spec["containers"])}
+
+
+def told_of_registry(settings: Any) -> dict[str, str]:  # noqa: ANN401
+    base, push = (build_containers(settings)[name]["env"] for name in ("base", "push"))
+    assert base == push
+    return {item["name"]: item["value"] for item in push}
+
+
+def test_a_build_runs_its_containers_one_after_the_other() -> None:
+    assert list(build_containers()) == ["checkout", "base", "kaniko", "push"]
+    assert [each["name"] for each in job()["spec"]["template"]["spec"]["containers"]] == ["push"]
+
+
+def test_every_container_of_a_build_has_limits_as_a_quota_demands() -> None:
+    for container in build_containers(replace(SETTINGS, build_disk="3Gi")).values():
+        limits = container["resources"]["limits"]
+        assert set(limits) == {"cpu", "memory", "ephemeral-storage"}
+        assert limits["ephemeral-storage"] == "3Gi"
+
+
+def test_a_build_can_fill_no_disk() -> None:
+    spec = job(replace(SETTINGS, build_disk="3Gi"))["spec"]["template"]["spec"]
+    volumes = [each["emptyDir"] for each in spec["volumes"] if "emptyDir" in each]
+    assert volumes == [{"sizeLimit": "3Gi"}] * 3
 
 
 def test_only_an_insecure_registry_is_spoken_to_without_tls() -> None:
-    def arguments(*, insecure: bool) -> str:
-        spec = job(replace(SETTINGS, registry_insecure=insecure))["spec"]["template"]["spec"]
-        return " ".join(spec["containers"][0]["args"])
-
-    assert "--insecure-registry=push.test:5000" in arguments(insecure=True)
-    assert "insecure" not in arguments(insecure=False)
+    assert told_of_registry(SETTINGS)["RAWORC_REGISTRY_INSECURE"] == "true"
+    assert told_of_registry(KNOWN)["RAWORC_REGISTRY_INSECURE"] == "false"
 
 
 def test_authorities_are_mounted_where_kaniko_keeps_them_out_of_the_image() -> None:
-    kaniko = job(TRUSTING)["spec"]["template"]["spec"]["containers"][0]
+    kaniko = build_containers(TRUSTING)["kaniko"]
     assert kaniko["volumeMounts"][-1]["mountPath"] == "/kaniko/raworc-ca"
     assert "--build-arg=PIP_CERT=/kaniko/raworc-ca/ca.crt" in kaniko["args"]
+    assert told_of_registry(TRUSTING)["RAWORC_CA_BUNDLE"] == "/etc/raworc-ca/ca.crt"
 
 
-def test_an_insecure_registry_is_named_without_the_folder_in_it() -> None:
-    settings = replace(SETTINGS, registry_push="push.test:5000/team")
-    arguments = job(settings)["spec"]["template"]["spec"]["containers"][0]["args"]
-    assert "--insecure-registry=push.test:5000" in arguments
-    image = "push.test:5000/team/raworc_space_team:0123456789ab"
-    assert f"--destination={image}" in arguments
+def test_the_account_that_pushes_is_where_no_code_of_agents_runs() -> None:
+    (volume,) = [
+        each for each in job(KNOWN)["spec"]["template"]["spec"]["volumes"] if "secret" in each
+    ]
+    assert (volume["secret"]["secretName"], volume["secret"]["defaultMode"]) == (
+        "raworc-push",
+        0o400,
+    )
+    mounted = {
+        name: {mount["name"] for mount in container["volumeMounts"]}
+        for name, container in build_containers(KNOWN).items()
+    }
+    assert [name for name, mounts in mounted.items() if volume["name"] in mounts] == [
+        "base",
+        "push",
+    ]
+    # Kaniko asks no registry, and the checkout none either.
+    assert "push.test" not in json.dumps(build_containers(KNOWN)["kaniko"])
 
 
-def test_the_account_that_pushes_is_for_root_in_kaniko_alone() -> None:
-    spec = job(KNOWN)["spec"]["template"]["spec"]
-    (volume,) = [each for each in spec["volumes"] if "secret" in each]
-    assert volume["secret"]["secretName"] == "raworc-push"
-    assert volume["secret"]["defaultMode"] == 0o400
-    (checkout,), (kaniko,) = spec["initContainers"], spec["containers"]
-    assert volume["name"] not in {mount["name"] for mount in checkout["volumeMounts"]}
-    (mount,) = [each for each in kaniko["volumeMounts"] if each["name"] == volume["name"]]
-    assert (mount["mountPath"], mount["readOnly"]) == ("/kaniko/.docker", True)
-    assert "fsGroup" not in spec["securityContext"]
+def test_agents_code_changes_neither_what_it_is_built_on_nor_what_is_pushed() -> None:
+    mounts = [
+        mount for mount in build_containers()["kaniko"]["volumeMounts"] if mount["name"] == "images"
+    ]
+    # A folder of root's each, as anybody may write in the volume itself.
+    assert [(mount["subPath"], mount.get("readOnly", False)) for mount in mounts] == [
+        ("base", True),
+        ("built", False),
+    ]
+    assert build_containers()["base"]["securityContext"]["runAsUser"] == 0
+    for name in ("base", "push"):
+        assert build_containers()[name]["securityContext"]["capabilities"] == {"drop": ["ALL"]}
 
 
 def test_the_account_that_pulls_is_the_nodes_and_no_containers() -> None:

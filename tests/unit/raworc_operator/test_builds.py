@@ -166,7 +166,7 @@ def word(reason: str, message: str) -> str:
 
 
 def test_a_pushed_image_is_known_before_the_job_is_complete() -> None:
-    outcome = build_outcome(job(), [pod("1", kaniko={"exitCode": 0, "message": DIGEST})])
+    outcome = build_outcome(job(), [pod("1", push={"exitCode": 0, "message": DIGEST})])
     assert outcome == Outcome(BuildState.COMPLETED, DIGEST)
 
 
@@ -189,64 +189,35 @@ def test_a_failed_build_shows_what_failed_and_not_how_far_kaniko_was() -> None:
     assert outcome.message == "ERROR: no such package\nerror building image: exit 1"
 
 
-PUSH = (
-    'checking push permission for "r.test/team/a:1": POST https://r.test/v2/team/a/blobs/uploads/'
-)
-BASE = (
-    "unable to complete operation after 0 attempts, last error: GET https://r.test/v2/b/manifests/1"
-)
+@pytest.mark.parametrize("container", ["base", "push"])
+@pytest.mark.parametrize("reason", ["RegistryRefused", "RegistryUnreachable"])
+def test_what_the_registrys_containers_say_is_the_reason(container: str, reason: str) -> None:
+    ended = {"exitCode": 1, "message": word(reason, "Registry 'r.test' is busy.")}
+    outcome = build_outcome(job(Failed="backoff"), [pod("1", **{container: ended})])
+    assert (outcome.reason, outcome.message) == (reason, "Registry 'r.test' is busy.")
 
 
-@pytest.mark.parametrize(
-    "log",
-    [
-        f"error checking push permissions: {PUSH}: UNAUTHORIZED: authentication required; [map[]]",
-        f"error checking push permissions: {PUSH}: DENIED: requested access is denied",
-        f"error checking push permissions: {PUSH}: unexpected status code 403 Forbidden: no",
-        f"error building image: {BASE}: UNAUTHORIZED: authentication required; [map[Action:pull]]",
-    ],
-)
-def test_a_registry_that_refuses_the_account_is_the_reason(log: str) -> None:
-    ended = {"exitCode": 1, "message": f'time="1" level=info msg="a step"\n{log}'}
-    outcome = build_outcome(job(Failed="backoff"), [pod("1", kaniko=ended)])
-    assert (outcome.reason, outcome.message) == (SpaceReason.REGISTRY_REFUSED, log)
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        "unexpected status code 503: busy",
-        "dial tcp 10.0.0.1:5000: connect: connection refused",
-        "dial tcp: lookup r.test: no such host",
-        "net/http: TLS handshake timeout",
-        "EOF",
-    ],
-)
-def test_a_registry_that_cannot_be_reached_is_the_reason(words: str) -> None:
-    ended = {"exitCode": 1, "message": f"error checking push permissions: {PUSH}: {words}"}
-    outcome = build_outcome(job(Failed="backoff"), [pod("1", kaniko=ended)])
-    assert outcome.reason is SpaceReason.REGISTRY_UNREACHABLE
-
-
-@pytest.mark.parametrize(
-    "log",
-    [
-        "ERROR: GET https://index.test/simple: UNAUTHORIZED\nerror building image: exit status 1",
-        "error building image: exit status 1: dial tcp: connection refused",
-        "ERROR: GET https://index.test/simple: dial tcp: connection refused",
-    ],
-)
-def test_nothing_else_is_taken_for_a_fault_of_the_registry(log: str) -> None:
-    ended = {"exitCode": 1, "message": log}
-    outcome = build_outcome(job(Failed="backoff"), [pod("1", kaniko=ended)])
+def test_what_agents_code_may_have_written_gives_neither_a_reason_nor_an_image() -> None:
+    said = word("RegistryRefused", "said by a build_command")
+    forged = pod("1", kaniko={"exitCode": 1, "message": said})
+    outcome = build_outcome(job(Failed="backoff"), [forged])
     assert outcome.reason is SpaceReason.BUILD_FAILED
+    done = pod("1", kaniko={"exitCode": 0, "message": DIGEST})
+    assert build_outcome(job(), [done]).state is BuildState.BUILDING
 
 
-def test_a_push_that_failed_at_its_end_is_not_told_by_the_digest() -> None:
+def test_a_push_that_failed_is_no_image() -> None:
     ended = {"exitCode": 1, "message": DIGEST}
-    outcome = build_outcome(job(Failed="backoff"), [pod("1", kaniko=ended)])
+    outcome = build_outcome(job(Failed="backoff"), [pod("1", push=ended)])
     assert (outcome.state, outcome.digest) == (BuildState.FAILED, None)
-    assert "not pushed" in outcome.message
+
+
+def test_a_build_that_wrote_too_much_says_so() -> None:
+    evicted = pod("1", kaniko={"exitCode": 137})
+    words = 'Usage of EmptyDir volume "workspace" exceeds the limit "10Gi".'
+    evicted["status"] |= {"reason": "Evicted", "message": words}
+    outcome = build_outcome(job(Failed="backoff"), [evicted])
+    assert (outcome.state, outcome.message) == (BuildState.FAILED, words)
 
 
 def test_a_log_that_was_cut_is_shown_from_its_first_whole_line() -> None:

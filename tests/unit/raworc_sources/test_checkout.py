@@ -51,6 +51,12 @@ def test_a_manifest_that_is_not_json_is_refused_with_the_place(folder: Path) -> 
     assert "line 3, column 1" in str(error)
 
 
+def test_a_manifest_that_is_nested_too_deep_is_refused(folder: Path) -> None:
+    error = refusal(folder, "[" * 100_000)
+    assert error.reason is SpaceReason.INVALID_MANIFEST
+    assert "nested too deep" in str(error)
+
+
 @pytest.mark.parametrize("runtime", ["deno", "python2"])
 def test_a_runtime_that_is_not_there_is_refused_with_those_that_are(
     folder: Path, runtime: str
@@ -163,7 +169,8 @@ def test_an_agent_that_installs_nothing_is_copied_and_no_more() -> None:
     assert text.splitlines() == [
         f"FROM {BASE_IMAGES.python}",
         "LABEL dev.raworc.build-key=cafe",
-        "COPY --chown=10001:10001 . /opt/raworc/",
+        "COPY --chown=10001:10001 agents /opt/raworc/agents/",
+        "COPY agents.json /opt/raworc/agents.json",
         "USER 10001",
     ]
 
@@ -173,7 +180,7 @@ def test_what_an_agent_names_cannot_become_an_instruction(folder: Path) -> None:
     (folder / "raworc.json").write_text('{"build_command": "make\\nUSER 0"}')
     lines = render_dockerfile(BASE_IMAGES, "cafe", [inspect(checked_out(folder))]).splitlines()
     first = [line.split()[0] for line in lines]
-    assert first == ["FROM", "LABEL", "COPY", "USER", *["ARG"] * 6, "RUN"]
+    assert first == ["FROM", "LABEL", "COPY", "COPY", "USER", *["ARG"] * 6, "RUN"]
     command = json.loads(lines[-1].removeprefix("RUN "))
     assert command[:2] == ["/bin/sh", "-ec"]
     assert """'x'"'"'; evil""" in command[2]
@@ -344,8 +351,6 @@ def test_the_whole_of_a_checkout(folder: Path, tmp_path: Path) -> None:
     assert (first["runtime"], first["handler"]) == ("python", "main.process_message")
     assert (context / "agents" / "echo" / "main.py").read_text() == HANDLER
     assert not (context / "agents" / "echo" / ".git").exists()
-    assert (context / "venvs").is_dir()
-    assert (context / "binaries").is_dir()
     assert text.count("RUN") == 2
 
 
