@@ -20,6 +20,7 @@ from raworc_sources.images.documents import (
     ImageConfig,
     ImageManifest,
     Index,
+    Platform,
 )
 from raworc_sources.problems import RegistryError
 from raworc_sources.registry import ImageRegistry
@@ -65,11 +66,9 @@ def _manifest(images: DXF, digest: str) -> bytes:
 
 def _own(index: Index) -> Descriptor:
     architecture = _ARCHITECTURES.get(platform.machine(), platform.machine())
+    wanted = Platform(os="linux", architecture=architecture)
     for each in index.manifests:
-        if each.platform and (each.platform.os, each.platform.architecture) == (
-            "linux",
-            architecture,
-        ):
+        if each.platform == wanted:
             return each
     raise RegistryError(f"The base image is not there for linux/{architecture}.")
 
@@ -77,7 +76,6 @@ def _own(index: Index) -> Descriptor:
 def _write(images: DXF, manifest: ImageManifest, tarball: BinaryIO) -> None:
     config = b"".join(_pieces(images, manifest.config))
     diff_ids = ImageConfig.model_validate_json(config).rootfs.diff_ids
-    layers = dict.fromkeys(layer.digest for layer in manifest.layers)
     described = {
         "Config": manifest.config.digest,
         "RepoTags": [],
@@ -91,10 +89,8 @@ def _write(images: DXF, manifest: ImageManifest, tarball: BinaryIO) -> None:
     # What is read first and often comes first.
     _add(tarball, "manifest.json", len(listing), [listing])
     _add(tarball, manifest.config.digest, len(config), [config])
-    for layer in manifest.layers:
-        if layer.digest in layers:
-            del layers[layer.digest]
-            _add(tarball, _file_name(layer.digest), layer.size, _pieces(images, layer))
+    for layer in {each.digest: each for each in manifest.layers}.values():
+        _add(tarball, _file_name(layer.digest), layer.size, _pieces(images, layer))
     tarball.write(bytes(2 * BLOCKSIZE))
 
 
