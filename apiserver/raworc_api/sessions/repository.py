@@ -67,6 +67,14 @@ def find_by_key(db: Session, principal: str, key: str) -> SessionRecord | None:
     return db.exec(wanted).first()
 
 
+def is_deleting(db: Session, space: str, name: str) -> bool:
+    """Say whether a session of this name is being deleted."""
+    wanted = select(SessionRecord.deleting).where(
+        SessionRecord.space == space, SessionRecord.name == name
+    )
+    return bool(db.exec(wanted).first())
+
+
 def add_session(db: Session, session: SessionRecord) -> bool:
     """Add a session; if its name or key is taken, undo the transaction and say so."""
     db.add(session)

@@ -104,6 +104,8 @@ class SessionService:
     def _resolve_taken(self, db: Transaction, caller: Caller, new: SessionRecord) -> SessionView:
         """Say why a session could not be added: a twin request was faster, or the name is taken."""
         known = _created_before(db, caller, new.idempotency_key, new.fingerprint or "")
+        if known is None and repository.is_deleting(db, new.space, new.name):
+            raise ConflictProblem(f"The session '{new.name}' is still being deleted. Try again.")
         if known is None:
             raise ConflictProblem(f"Space '{new.space}' already has a session '{new.name}'.")
         return session_view(known)

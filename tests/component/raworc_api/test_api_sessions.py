@@ -342,3 +342,10 @@ def test_sessions_are_listed_newest_first_in_pages_and_narrowed(bed: ApiBed) -> 
         assert ann.get("/sessions", params={"q": text}).json() == []
     for bad in ({"state": "tired"}, {"after": "x"}, {"limit": 0}, {"colour": "red"}):
         refusal(ann.get("/sessions", params=bad), 422)
+
+
+def test_a_name_whose_session_is_being_deleted_says_so(bed: ApiBed) -> None:
+    ann = bed.client("ann")
+    ann.delete(f"/sessions/{bed.session(ann, name='again')}")
+    problem = refusal(ann.post("/sessions", json={"space": SPACE, "name": "again"}), 409)
+    assert "is still being deleted" in problem["detail"]
