@@ -92,7 +92,11 @@ def test_the_agents_container_has_no_token_and_its_runner_is_out_of_reach(
     session = new_session("daemons")
     assert answer(api, api.post_message(session.id, "hi")) == "still here"
     # Into what is mounted too.
-    tokens = "find / -path /proc -prune -o -path /sys -prune -o -name token -print 2>/dev/null"
+    tokens = (
+        "find / -path /proc -prune -o -path /sys -prune -o -name token -print 2>/dev/null; "
+        # What may not be read makes it fail.
+        "true"
+    )
     in_host = run_beside_agents(kubectl, session.name, shared_space, tokens, container="host")
     assert "/secrets/raworc/token" in in_host
     assert "/secrets/" not in run_beside_agents(kubectl, session.name, shared_space, tokens)
