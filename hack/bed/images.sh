@@ -1,70 +1,123 @@
 #!/usr/bin/env bash
-# Builds the bed's images into the local Docker engine, from Debian packages and the cached binaries; nothing is pulled.
+# images.sh: has every image of the bed in the Docker engine, made from Debian packages and the binaries of the store, with a line
+# for each that says how long it takes; nothing is pulled.
 set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
-source "$here/versions.env"
-cache=$HOME/.cache/raworc-bed
-export DOCKER_BUILDKIT=0
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+source "$(dirname "$0")/../env.sh"
+here=$root/hack/bed
+store=$bed
 
-# current IMAGE FOLDER: true when the image was built from this folder's files and these versions
-stamp() { { cat "$here/versions.env" "$here/images.sh"; find "$here/images/$1" -type f | sort | xargs cat; } | sha256sum | cut -c1-16; }
-current() { [ "$(docker image inspect -f '{{index .Config.Labels "raworc.bed"}}' "$1" 2>/dev/null)" = "$(stamp "$2")" ]; }
-# image NAME FOLDER [FLAG…]: builds $work/FOLDER, which starts as a copy of images/FOLDER
-context() { cp -r "$here/images/$1" "$work/$1"; }
-image() { docker build -q --network host --label "raworc.bed=$(stamp "$2")" -t "$1" "${@:3}" "$work/$2" 2>/dev/null; }
+# What is made, in order, and minutes or seconds of two idle cores.
+known="\
+debian-bookworm debian:bookworm-slim 30 s
+debian-trixie debian:trixie-slim 30 s
+registry raworc-bed/registry:$REGISTRY_VERSION 5 s
+kaniko raworc-bed/kaniko:$KANIKO_VERSION 5 s
+mysql raworc-bed/mysql:9 1 min
+node-base raworc-bed/node-base 1 min
+kubernetes raworc-bed/kubernetes 10 s
+node raworc-bed/node:v$KUBERNETES_VERSION 1 min
+"
 
-for suite in bookworm trixie; do
-  docker image inspect debian:$suite-slim >/dev/null 2>&1 && continue
-  echo "debian:$suite-slim" >&2
-  debootstrap --variant=minbase $suite "$work/$suite" >"$work/debootstrap.log" || { tail "$work/debootstrap.log" >&2; exit 1; }
-  rm -rf "$work/$suite"/{var/cache/apt/archives/*.deb,var/lib/apt/lists/*,usr/share/doc/*,usr/share/locale/*,usr/share/man/*}
-  tar -C "$work/$suite" -c . | docker import --change 'CMD ["bash"]' - debian:$suite-slim >/dev/null
-  rm -rf "${work:?}/$suite"
-done
+# stamp_of NAME: says what an image is made of: its folder, these versions and this script
+stamp_of() { { cat "$here/versions.env" "$here/images.sh"; find "$here/images/$1" -type f | sort | xargs cat; } | sha256sum | cut -c1-16; }
+# missing NAME: true when the engine lacks the image, or has one that was made of something else
+missing() {
+  docker image inspect "$(tag "$1")" >/dev/null 2>&1 || return 0
+  case $1 in
+    debian-*) return 1 ;;
+    # kind adds no label; the image is as old as what it was made of.
+    node) missing node-base || missing kubernetes ;;
+    *) [ "$(docker image inspect -f '{{index .Config.Labels "raworc.bed"}}' "$(tag "$1")")" != "$(stamp_of "$1")" ] ;;
+  esac
+}
+tag() { awk -v name="$1" '$1 == name { print $2 }' <<<"$known"; }
 
-if ! current raworc-bed/registry:$REGISTRY_VERSION registry; then
-  context registry; cp "$cache/registry-$REGISTRY_VERSION" "$work/registry/registry"
-  image raworc-bed/registry:$REGISTRY_VERSION registry
-fi
-if ! current raworc-bed/kaniko:$KANIKO_VERSION kaniko; then
-  context kaniko; cp "$cache/kaniko-$KANIKO_VERSION" "$work/kaniko/kaniko"
-  cp /etc/ssl/certs/ca-certificates.crt "$work/kaniko/"
-  image raworc-bed/kaniko:$KANIKO_VERSION kaniko
-fi
-if ! current raworc-bed/mysql:9 mysql; then
-  context mysql
-  image raworc-bed/mysql:9 mysql
-fi
+# folder NAME: a copy of images/NAME, to which a build's other files are added
+folder() { cp -r "$here/images/$1" "$work/$1"; }
+# image TAG NAME [FLAG…]: builds that folder
+image() { docker build -q --network host --label "raworc.bed=$(stamp_of "$2")" -t "$1" "${@:3}" "$work/$2"; }
 
-node=raworc-bed/node:v$KUBERNETES_VERSION
-if ! current raworc-bed/node-base node-base || ! current raworc-bed/kubernetes kubernetes || ! docker image inspect $node >/dev/null 2>&1; then
-  echo "$node" >&2
-  kind_source=$(cd "$work" && go mod download -json "sigs.k8s.io/kind@v$KIND_VERSION" | jq -r .Dir)
-  context node-base; mkdir "$work/node-base"/{bin,cni}
-  cp -r "$kind_source/images/base/files" "$work/node-base/kind"; chmod -R u+w "$work/node-base/kind"
-  for part in containerd containerd-shim-runc-v2 ctr; do cp "$cache/$part-$CONTAINERD_VERSION" "$work/node-base/bin/$part"; done
-  cp "$cache/runc-$RUNC_VERSION" "$work/node-base/bin/runc"
-  for part in host-local loopback ptp portmap; do cp "$cache/cni-$part-$CNI_VERSION" "$work/node-base/cni/$part"; done
-  image raworc-bed/node-base node-base
-
-  context kubernetes; mkdir "$work/kubernetes/bin"
-  cp "$cache/hyperkube-$KUBERNETES_VERSION" "$work/kubernetes/bin/hyperkube"
-  cp "$cache/coredns-$COREDNS_VERSION" "$work/kubernetes/bin/coredns"
-  cp "$cache/local-path-provisioner-$LOCAL_PATH_VERSION" "$work/kubernetes/bin/local-path-provisioner"
+# build NAME: makes one image
+build() {
+  work=$(mktemp -d)
+  # shellcheck disable=SC2064  # the folder of now
+  trap "rm -rf '$work'" EXIT
+  case $1 in
+    debian-*) build_debian "${1#debian-}" ;;
+    *) "build_${1//-/_}" "$(tag "$1")" ;;
+  esac
+}
+build_debian() {
+  debootstrap --variant=minbase "$1" "$work/root"
+  rm -rf "$work/root"/{var/cache/apt/archives/*.deb,var/lib/apt/lists/*,usr/share/doc/*,usr/share/locale/*,usr/share/man/*}
+  tar -C "$work/root" -c . | docker import --change 'CMD ["bash"]' - "debian:$1-slim"
+}
+build_registry() {
+  folder registry
+  cp "$store/registry-$REGISTRY_VERSION" "$work/registry/registry"
+  image "$1" registry
+}
+build_kaniko() {
+  folder kaniko
+  cp "$store/kaniko-$KANIKO_VERSION" "$work/kaniko/kaniko"
+  cp "$authorities" "$work/kaniko/"
+  image "$1" kaniko
+}
+build_mysql() {
+  folder mysql
+  image "$1" mysql
+}
+build_node_base() {
+  folder node-base
+  mkdir "$work/node-base"/{bin,cni}
+  cp -r "$(kind_source)/images/base/files" "$work/node-base/kind"
+  chmod -R u+w "$work/node-base/kind"
+  for part in containerd containerd-shim-runc-v2 ctr; do cp "$store/$part-$CONTAINERD_VERSION" "$work/node-base/bin/$part"; done
+  cp "$store/runc-$RUNC_VERSION" "$work/node-base/bin/runc"
+  for part in host-local loopback ptp portmap; do cp "$store/cni-$part-$CNI_VERSION" "$work/node-base/cni/$part"; done
+  image "$1" node-base
+}
+build_kubernetes() {
+  folder kubernetes
+  mkdir "$work/kubernetes/bin"
+  cp "$store/hyperkube-$KUBERNETES_VERSION" "$work/kubernetes/bin/hyperkube"
+  cp "$store/coredns-$COREDNS_VERSION" "$work/kubernetes/bin/coredns"
+  cp "$store/local-path-provisioner-$LOCAL_PATH_VERSION" "$work/kubernetes/bin/local-path-provisioner"
   gcc -static -Os -s -o "$work/kubernetes/pause" "$work/kubernetes/pause.c"
-  image raworc-bed/kubernetes kubernetes --target parts
-  for target in coredns kindnetd pause; do image raworc-bed/$target kubernetes --target $target; done
+  for target in coredns kindnetd pause; do image "raworc-bed/$target" kubernetes --target "$target"; done
+  # Last, as it says that all of them are made.
+  image "$1" kubernetes --target parts
+}
+# kind builds its node image out of a Kubernetes release: three binaries and four image archives.
+build_node() {
+  local release=$work/release/kubernetes
+  mkdir -p "$release/server/bin"
+  echo "v$KUBERNETES_VERSION" >"$release/version"
+  for part in kubeadm kubelet kubectl; do cp "$store/hyperkube-$KUBERNETES_VERSION" "$release/server/bin/$part"; done
+  python3 "$here/archives.py" "$(kind_source)" "$store/hyperkube-$KUBERNETES_VERSION" "$KUBERNETES_VERSION" "$release/server/bin"
+  tar -C "$work/release" -I 'gzip -1' -cf "$work/release.tar.gz" kubernetes
+  "$store/kind-$KIND_VERSION" build node-image "$work/release.tar.gz" --type file --base-image raworc-bed/node-base --image "$1"
+}
+# kind_source: where kind's source is, which Go fetches and verifies
+kind_source() {
+  "$here/binaries.sh" --toolchain >&2
+  (
+    cd "$work"
+    for folder in "$store"/go-*/bin; do PATH=$PATH:$folder; done
+    go mod download -json "sigs.k8s.io/kind@v$KIND_VERSION" | jq -r .Dir
+  )
+}
 
-  # kind builds its node image out of a Kubernetes release: three binaries and four image archives.
-  release=$work/kubernetes-release/kubernetes; mkdir -p "$release/server/bin"
-  echo "v$KUBERNETES_VERSION" > "$release/version"
-  for part in kubeadm kubelet kubectl; do cp "$work/kubernetes/bin/hyperkube" "$release/server/bin/$part"; done
-  python3 "$here/archives.py" "$kind_source" "$work/kubernetes/bin/hyperkube" "$KUBERNETES_VERSION" "$release/server/bin"
-  tar -C "$work/kubernetes-release" -I 'gzip -1' -cf "$work/release.tar.gz" kubernetes
-  kind=$cache/kind-$KIND_VERSION
-  "$kind" build node-image "$work/release.tar.gz" --type file --base-image raworc-bed/node-base --image $node >"$work/kind.log" 2>&1 ||
-    { tail -30 "$work/kind.log" >&2; exit 1; }
+if [ "${1:-}" = --build ]; then
+  build "$2"
+  exit
 fi
-docker image ls --filter reference='raworc-bed/*' --format '{{.Repository}}:{{.Tag}} {{.Size}}'
+# All before the first is made: what is made of others is made again with them.
+wanted=()
+while read -r name _; do
+  if missing "$name"; then wanted+=("$name"); fi
+done <<<"${known%$'\n'}"
+for name in "${wanted[@]}"; do
+  read -r _ image time <<<"$(grep -m 1 "^$name " <<<"$known")"
+  if planning; then echo "make the image $image, about $time"; else step "Image $image, about $time" "$0" --build "$name"; fi
+done
