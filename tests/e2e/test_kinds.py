@@ -15,8 +15,8 @@ def test_kubectl_get_shows_what_counts(
     session = new_session("printing")
     await_state(api, session.id, "idle")
     heading, row = kubectl("get", "rspace", shared_space).splitlines()
-    assert heading.split() == ["NAME", "READY", "REASON", "SESSIONS", "RUNNING", "AGE"]
-    assert row.split()[:3] == [shared_space, "True", "Ready"]
+    assert heading.split() == ["NAME", "READY", "REASON", "BUILT", "SESSIONS", "RUNNING", "AGE"]
+    assert row.split()[:4] == [shared_space, "True", "Ready", "Built"]
     target = ("asess", session.name, "-n", f"raworc-{shared_space}")
     kubectl.wait(target, "condition=Ready")
     heading, row = kubectl("get", *target).splitlines()
