@@ -2,7 +2,6 @@
 
 from sqlalchemy import delete
 from sqlalchemy.dialects.mysql import insert
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, select
 
 from raworc_api.accounts.tables import Account, Role, RoleBinding
@@ -27,17 +26,6 @@ def list_accounts(db: Session, after: str | None, limit: int) -> list[Account]:
     if after is not None:
         wanted = wanted.where(col(Account.name) > after)
     return list(db.exec(wanted.order_by(col(Account.name)).limit(limit)).all())
-
-
-def add_account(db: Session, account: Account) -> bool:
-    """Add an account; if its name is taken, undo the transaction and say so."""
-    db.add(account)
-    try:
-        db.flush()
-    except IntegrityError:
-        db.rollback()
-        return False
-    return True
 
 
 def ensure_account(db: Session, account: Account) -> None:

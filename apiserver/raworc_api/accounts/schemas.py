@@ -98,7 +98,7 @@ class MeView(View):
 
 
 class QuestionBody(Body):
-    """A verb on a resource, in a space (if it lies in one), by name (if it has one)."""
+    """A verb on a resource, in a space (if it belongs to one), by name (if it has one)."""
 
     resource: Name
     verb: Name

@@ -17,7 +17,7 @@ from raworc_api.accounts.schemas import (
     PasswordBody,
 )
 from raworc_api.accounts.tables import Account
-from raworc_api.core.database import Database, Transaction
+from raworc_api.core.database import Database, Transaction, add_unique
 from raworc_api.core.pages import Page, PageQuery, cut
 from raworc_api.core.permissions import Caller, Grant
 from raworc_api.core.problems import (
@@ -89,7 +89,7 @@ class AccountService:
             updated_at=now,
         )
         with self.database() as db:
-            if not repository.add_account(db, account):
+            if not add_unique(db, account):
                 gone = repository.find_account(db, body.user) is None
                 words = "was deleted; its name is not given again" if gone else "exists already"
                 raise ConflictProblem(f"Account '{body.user}' {words}.")

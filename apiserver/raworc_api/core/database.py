@@ -142,6 +142,17 @@ def check_database(database: Database) -> None:
         db.connection().execute(text("SELECT 1"))
 
 
+def add_unique(db: Transaction, record: object) -> bool:
+    """Add a record; if its name or key is taken, undo the transaction and say so."""
+    db.add(record)
+    try:
+        db.flush()
+    except exc.IntegrityError:
+        db.rollback()
+        return False
+    return True
+
+
 def _connect_arguments(tls: DatabaseTls | None, patience: int) -> dict[str, Any]:
     return _tls_arguments(tls) | {
         "connect_timeout": _CONNECT_SECONDS,

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from raworc_api.accounts.tables import Role, RoleBinding
@@ -39,17 +38,6 @@ def list_roles(db: Session, after: str | None, limit: int) -> list[Role]:
     if after is not None:
         wanted = wanted.where(col(Role.name) > after)
     return list(db.exec(wanted.order_by(col(Role.name)).limit(limit)).all())
-
-
-def add_role(db: Session, role: Role) -> bool:
-    """Add a role; if its name is taken, undo the transaction and say so."""
-    db.add(role)
-    try:
-        db.flush()
-    except IntegrityError:
-        db.rollback()
-        return False
-    return True
 
 
 def has_bindings(db: Session, role: str) -> bool:

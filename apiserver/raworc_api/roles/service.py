@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from raworc_api.accounts.authentication import ACCOUNTS_TOPIC
 from raworc_api.accounts.grants import parse_rules
 from raworc_api.accounts.tables import Role
-from raworc_api.core.database import Database
+from raworc_api.core.database import Database, add_unique
 from raworc_api.core.pages import Page, PageQuery, cut
 from raworc_api.core.permissions import Caller, Grant
 from raworc_api.core.problems import ConflictProblem, ForbiddenProblem, NotFoundProblem
@@ -50,7 +50,7 @@ class RoleService:
             created_at=datetime.now(UTC),
         )
         with self.database() as db:
-            if not repository.add_role(db, role):
+            if not add_unique(db, role):
                 raise ConflictProblem(f"There is a role '{body.name}' already.")
             db.commit()
         return _role_view(role)

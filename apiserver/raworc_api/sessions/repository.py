@@ -7,7 +7,6 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, or_, tuple_
 from sqlalchemy import select as sql_select
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select, update
 
 from raworc_api.sessions.state import REFUSED
@@ -73,17 +72,6 @@ def is_deleting(db: Session, space: str, name: str) -> bool:
         SessionRecord.space == space, SessionRecord.name == name
     )
     return bool(db.exec(wanted).first())
-
-
-def add_session(db: Session, session: SessionRecord) -> bool:
-    """Add a session; if its name or key is taken, undo the transaction and say so."""
-    db.add(session)
-    try:
-        db.flush()
-    except IntegrityError:
-        db.rollback()
-        return False
-    return True
 
 
 def list_sessions(db: Session, wanted: Wanted, limit: int) -> list[SessionRecord]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from raworc_api.core.database import Database, Transaction
+from raworc_api.core.database import Database, Transaction, add_unique
 from raworc_api.core.idempotency import check_repeated, fingerprint
 from raworc_api.core.pages import Page, cut, read_cursor, write_cursor
 from raworc_api.core.permissions import Caller
@@ -63,7 +63,7 @@ class SessionService:
                 return session_view(known)
             _check_space(share_space(db, body.space), caller, body)
             session = _new_session(caller, body, key, mark)
-            if not repository.add_session(db, session):
+            if not add_unique(db, session):
                 return self._resolve_taken(db, caller, session)
             outbox.request(db, KIND, session.space, session.name)
             db.commit()

@@ -1,6 +1,5 @@
 """Reads and writes the records of spaces."""
 
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from raworc_api.spaces.tables import SpaceRecord
@@ -34,14 +33,3 @@ def list_spaces(
     if after is not None:
         wanted = wanted.where(col(SpaceRecord.name) > after)
     return list(db.exec(wanted.order_by(col(SpaceRecord.name)).limit(limit)).all())
-
-
-def add_space(db: Session, space: SpaceRecord) -> bool:
-    """Add a space; if its name is taken, undo the transaction and say so."""
-    db.add(space)
-    try:
-        db.flush()
-    except IntegrityError:
-        db.rollback()
-        return False
-    return True

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from raworc_api.core.database import Database, Transaction
+from raworc_api.core.database import Database, Transaction, add_unique
 from raworc_api.core.pages import Page, PageQuery, cut
 from raworc_api.core.permissions import Caller
 from raworc_api.core.problems import (
@@ -61,7 +61,7 @@ class SpaceService:
             raise ForbiddenProblem(f"You may not create space '{body.name}'.")
         space = _new_space(caller, body)
         with self.database() as db:
-            if not repository.add_space(db, space):
+            if not add_unique(db, space):
                 raise ConflictProblem(f"Space '{body.name}' already exists.")
             outbox.request(db, KIND, space.name, space.name)
             db.commit()
