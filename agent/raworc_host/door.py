@@ -133,13 +133,13 @@ class Door:
             connection.close()
 
     def dismiss(self) -> None:
-        """Let the runner go in peace, if one is there."""
+        """Let the runner end well, if one is connected."""
         if self.runner is not None:
             self.runner.dismiss()
             self.drop()
 
     def drop(self) -> None:
-        """Leave the runner, if one is there."""
+        """Drop the runner, if one is connected."""
         if self.runner is not None:
             self.runner.close()
         self.runner = None

@@ -42,13 +42,8 @@ def running_mysql() -> Iterator[DatabaseSettings]:
     if given:
         yield _parse(given)
         return
-    container = _start_container()
-    try:
-        server = _settings(_published_port(container))
-        _await(server)
+    with _running_container() as server:
         yield server
-    finally:
-        _docker("rm", "--force", "--volumes", container)
 
 
 @contextmanager
@@ -57,13 +52,8 @@ def running_tls_mysql(folder: Path, certificate: Certificate) -> Iterator[Databa
     (folder / "server.pem").write_text(certificate.chain)
     (folder / "server.key").write_text(certificate.key)
     shown = ("--ssl-cert=/tls/server.pem", "--ssl-key=/tls/server.key", "--ssl-ca=/tls/ca.pem")
-    container = _start_container(*shown, mounts=(f"{folder}:/tls:ro",))
-    try:
-        server = _settings(_published_port(container))
-        _await(server)
+    with _running_container(*shown, mounts=(f"{folder}:/tls:ro",)) as server:
         yield server
-    finally:
-        _docker("rm", "--force", "--volumes", container)
 
 
 @contextmanager
@@ -102,6 +92,17 @@ def _parse(url: str) -> DatabaseSettings:
 
 def _settings(port: int) -> DatabaseSettings:
     return DatabaseSettings("127.0.0.1", port, "mysql", "root", PASSWORD)
+
+
+@contextmanager
+def _running_container(*options: str, mounts: Sequence[str] = ()) -> Iterator[DatabaseSettings]:
+    container = _start_container(*options, mounts=mounts)
+    try:
+        server = _settings(_published_port(container))
+        _await(server)
+        yield server
+    finally:
+        _docker("rm", "--force", "--volumes", container)
 
 
 def _start_container(*options: str, mounts: Sequence[str] = ()) -> str:
